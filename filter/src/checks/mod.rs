@@ -1,0 +1,14 @@
+//! One file per check.
+//!
+//! A check is a plain function from facts to *evidence* that only it can make, or to its own error.
+//! The order in which checks run is in [`inspection`](crate::inspection).
+
+pub mod credential;
+pub mod encoding;
+pub mod framing;
+pub mod image;
+pub mod length;
+pub mod media_type;
+pub mod route;
+pub mod scopes;
+pub mod target;

@@ -1,0 +1,308 @@
+//! The permit: what a gate tells the node about one request, sealed with that gate's key.
+//!
+//! On the wire it is the header `Lunette-Permit: v1.<base64url JSON>.<base64url HMAC-SHA256>`, at
+//! most [`WIRE_MAX`] bytes. It proves that head and image header were judged; the node still
+//! inspects the whole body. The node accepts a permit once, and only for the request it describes.
+
+use std::net::IpAddr;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::key::{Environment, KeyId, hmac_sha256};
+use crate::{Format, UnixMillis};
+
+/// The header field that carries a permit.
+pub const HEADER: &str = "lunette-permit";
+/// The most bytes of a permit: the target alone may take 2 KiB.
+pub const WIRE_MAX: usize = 6 * 1024;
+/// How long a permit is good for, in milliseconds, judged when the head arrives at the node.
+pub const LIFETIME: u64 = 30_000;
+/// How far the clocks of gate and node may differ, in milliseconds.
+pub const CLOCK_TOLERANCE: u64 = 5_000;
+
+const VERSION: &str = "v1";
+
+/// 128 random bits that name one request, from the gate and never from the client. Also the
+/// request id of answers and logs.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PermitId(pub [u8; 16]);
+
+impl TryFrom<String> for PermitId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        crate::hex::decode(&text).map(Self).ok_or("a permit id is 32 hex digits")
+    }
+}
+
+impl From<PermitId> for String {
+    fn from(id: PermitId) -> Self {
+        crate::hex::encode(&id.0)
+    }
+}
+
+/// What a permit binds. The order of the fields is the order on the wire.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// The permit's id.
+    pub id: PermitId,
+    /// The gate that made it.
+    pub gate: String,
+    /// Which of the gate's keys sealed it.
+    pub gate_key: u32,
+    /// The deployment it is for.
+    pub audience: String,
+    /// The environment it is for.
+    pub environment: Environment,
+    /// The key that was presented.
+    pub key: KeyId,
+    /// Whom the key acts for.
+    pub principal: String,
+    /// The key's scopes.
+    pub scopes: Vec<String>,
+    /// The key's tier.
+    pub tier: String,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// The method.
+    pub method: String,
+    /// The raw path with query.
+    pub target: String,
+    /// `Content-Type` as received.
+    pub content_type: String,
+    /// `Content-Length`, in bytes.
+    pub content_length: u64,
+    /// The digest of the body that a signature covers, if one was verified.
+    pub content_digest: Option<String>,
+    /// The judged format.
+    pub format: Format,
+    /// The judged width in pixels.
+    pub width: u32,
+    /// The judged height in pixels.
+    pub height: u32,
+    /// The judged number of frames, where the header states it.
+    pub frames: Option<u32>,
+    /// Pixels charged: width times height times frames.
+    pub cost_pixels: u64,
+    /// The nonce that a signature covers, if one was verified.
+    pub nonce: Option<Nonce>,
+    /// Whether the verdict was enforced.
+    pub mode: Mode,
+    /// The policy epoch of the verdict.
+    pub epoch: u64,
+    /// When the permit was made, in Unix milliseconds.
+    pub issued_at: u64,
+}
+
+/// A nonce, as far as the node needs to know it.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nonce {
+    /// SHA-256 of the nonce, in hex.
+    pub sha256: String,
+    /// How long it must be remembered, in Unix milliseconds.
+    pub until: u64,
+}
+
+/// Whether a verdict was enforced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A failed check refuses.
+    Enforce,
+}
+
+/// One gate's key for permits. It has no `Debug`, `Display` or `Serialize`.
+pub struct PermitKey {
+    gate: String,
+    version: u32,
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// Why a text is not a permit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Invalid {
+    /// It is not of the form of a permit.
+    #[error("the permit is malformed")]
+    Malformed,
+    /// No gate of that name and key version is known here.
+    #[error("the permit is from an unknown gate or key version")]
+    UnknownGate,
+    /// It was altered, or sealed with another key.
+    #[error("the permit's seal does not fit")]
+    Seal,
+    /// It is too old, or from the future.
+    #[error("the permit has expired")]
+    Expired,
+}
+
+impl PermitKey {
+    /// Version `version` of the key of gate `gate`.
+    pub fn new(gate: impl Into<String>, version: u32, key: [u8; 32]) -> Self {
+        Self { gate: gate.into(), version, key: Zeroizing::new(key) }
+    }
+
+    /// The gate's name.
+    pub fn gate(&self) -> &str {
+        &self.gate
+    }
+
+    /// Which of the gate's keys this is.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Seals claims. The claims' gate and key version are set to this key's.
+    ///
+    /// # Errors
+    /// [`Invalid::Malformed`] if the sealed permit would not fit into [`WIRE_MAX`] bytes.
+    pub fn seal(&self, mut claims: Claims) -> Result<String, Invalid> {
+        self.gate.clone_into(&mut claims.gate);
+        claims.gate_key = self.version;
+        let json = serde_json::to_vec(&claims).map_err(|_| Invalid::Malformed)?;
+        let payload = format!("{VERSION}.{}", Base64UrlUnpadded::encode_string(&json));
+        let seal = hmac_sha256(&self.key, &[payload.as_bytes()]);
+        let permit = format!("{payload}.{}", Base64UrlUnpadded::encode_string(&seal));
+        if permit.len() <= WIRE_MAX { Ok(permit) } else { Err(Invalid::Malformed) }
+    }
+}
+
+/// Opens a permit with the key that `keys` gives for its gate and version. Checks the seal and the
+/// age; what the claims say about the request is for the caller to compare.
+pub fn open(text: &str, keys: &[PermitKey], now: UnixMillis) -> Result<Claims, Invalid> {
+    if text.len() > WIRE_MAX {
+        return Err(Invalid::Malformed);
+    }
+    let (payload, seal) = text.rsplit_once('.').ok_or(Invalid::Malformed)?;
+    let json = payload.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('.'));
+    let decode = |text| Base64UrlUnpadded::decode_vec(text).map_err(|_| Invalid::Malformed);
+    let (json, seal) = (decode(json.ok_or(Invalid::Malformed)?)?, decode(seal)?);
+    // Read before the seal is checked, only to find the key; nothing else is believed yet.
+    let claims: Claims = serde_json::from_slice(&json).map_err(|_| Invalid::Malformed)?;
+    let key = keys
+        .iter()
+        .find(|key| key.gate == claims.gate && key.version == claims.gate_key)
+        .ok_or(Invalid::UnknownGate)?;
+    let expected = hmac_sha256(&key.key, &[payload.as_bytes()]);
+    if !bool::from(expected.as_slice().ct_eq(&seal)) {
+        return Err(Invalid::Seal);
+    }
+    let issued = UnixMillis(claims.issued_at);
+    if now > issued.plus(LIFETIME + CLOCK_TOLERANCE) || issued > now.plus(CLOCK_TOLERANCE) {
+        return Err(Invalid::Expired);
+    }
+    Ok(claims)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+    pub(crate) fn claims() -> Claims {
+        Claims {
+            id: PermitId([9; 16]),
+            gate: String::new(),
+            gate_key: 0,
+            audience: "images".into(),
+            environment: Environment::Test,
+            key: KeyId::parse("0123456789").unwrap(),
+            principal: "acme".into(),
+            scopes: vec!["cut".into()],
+            tier: "free".into(),
+            client: Some(IpAddr::from([127, 0, 0, 1])),
+            method: "POST".into(),
+            target: "/v1/cut?x=1".into(),
+            content_type: "image/png".into(),
+            content_length: 100,
+            content_digest: None,
+            format: Format::Png,
+            width: 3,
+            height: 4,
+            frames: Some(1),
+            cost_pixels: 12,
+            nonce: None,
+            mode: Mode::Enforce,
+            epoch: 7,
+            issued_at: NOW.0,
+        }
+    }
+
+    fn keys() -> [PermitKey; 2] {
+        [PermitKey::new("edge-1", 1, [1; 32]), PermitKey::new("edge-1", 2, [2; 32])]
+    }
+
+    #[test]
+    fn a_sealed_permit_opens_with_either_live_key() {
+        for (version, key) in (1..).zip(&keys()) {
+            let permit = key.seal(claims()).unwrap();
+            let opened = open(&permit, &keys(), NOW).unwrap();
+            assert_eq!((opened.gate.as_str(), opened.gate_key), ("edge-1", version));
+            assert_eq!(
+                opened,
+                Claims { gate: opened.gate.clone(), gate_key: opened.gate_key, ..claims() }
+            );
+        }
+    }
+
+    #[test]
+    fn every_altered_character_is_noticed() {
+        let permit = keys()[0].seal(claims()).unwrap();
+        for at in 0..permit.len() {
+            let mut bytes = permit.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(bytes).unwrap();
+            assert!(open(&altered, &keys(), NOW).is_err(), "character {at}");
+        }
+    }
+
+    #[test]
+    fn foreign_keys_and_gates_are_refused() {
+        let other = PermitKey::new("edge-1", 1, [9; 32]).seal(claims()).unwrap();
+        assert_eq!(open(&other, &keys(), NOW), Err(Invalid::Seal));
+        let stranger = PermitKey::new("edge-9", 1, [1; 32]).seal(claims()).unwrap();
+        assert_eq!(open(&stranger, &keys(), NOW), Err(Invalid::UnknownGate));
+    }
+
+    #[test]
+    fn a_permit_lives_thirty_seconds_and_a_little_tolerance() {
+        let permit = keys()[0].seal(claims()).unwrap();
+        let at =
+            |offset: i64| open(&permit, &keys(), UnixMillis(NOW.0.saturating_add_signed(offset)));
+        assert!(at(35_000).is_ok());
+        assert_eq!(at(35_001), Err(Invalid::Expired));
+        assert!(at(-5_000).is_ok());
+        assert_eq!(at(-5_001), Err(Invalid::Expired));
+    }
+
+    #[test]
+    fn other_texts_are_malformed() {
+        for text in [
+            "",
+            ".",
+            "..",
+            "v1",
+            "v1..",
+            "v2.e30.AA",
+            "v1.e30.AA",
+            "v1.!.!",
+            &"v".repeat(WIRE_MAX + 1),
+        ] {
+            assert_eq!(open(text, &keys(), NOW), Err(Invalid::Malformed), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn the_longest_target_fits() {
+        let target = format!("/{}", "a".repeat(crate::checks::framing::TARGET_MAX - 1));
+        let scopes = vec!["s".repeat(crate::key::NAME_MAX); crate::key::SCOPES_MAX];
+        let long = Claims { scopes, target, ..claims() };
+        assert!(keys()[0].seal(long).is_ok());
+    }
+}
