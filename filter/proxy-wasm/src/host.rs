@@ -1,0 +1,102 @@
+//! The host's calls, as the filter's words.
+//!
+//! The SDK's convenience traits panic where a call fails; these report it, and the request is refused.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::UNIX_EPOCH;
+
+use filter::{Headers, Reply, UnixMillis};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
+
+use crate::config;
+
+/// The configuration of this plugin.
+pub(crate) fn plugin_configuration() -> Result<Vec<u8>, config::Error> {
+    let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
+    bytes.ok().flatten().ok_or(config::Error::Missing)
+}
+
+/// A request head as the host received it.
+pub(crate) struct Head {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Headers,
+    pub(crate) client: Option<IpAddr>,
+}
+
+/// Reads the request head; `None` if the host leaves out the method or the path, or if they are not
+/// text. Pseudo-headers are facts of their own and not header fields.
+pub(crate) fn request_head() -> Result<Option<Head>, Status> {
+    let (mut method, mut target) = (None, None);
+    let mut fields = Vec::new();
+    for (name, value) in hostcalls::get_map_bytes(MapType::HttpRequestHeaders)? {
+        match name.as_str() {
+            ":method" => method = String::from_utf8(value).ok(),
+            ":path" => target = String::from_utf8(value).ok(),
+            pseudo if pseudo.starts_with(':') => {}
+            _ => fields.push((name, value)),
+        }
+    }
+    let client = hostcalls::get_property(vec!["source", "address"])?;
+    let client = client.and_then(|text| address(&String::from_utf8_lossy(&text)));
+    let head = |(method, target)| Head { method, target, headers: Headers::new(fields), client };
+    Ok(method.zip(target).map(head))
+}
+
+/// `ip:port`, or an address alone.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = text.parse::<SocketAddr>().map(|peer| peer.ip());
+    with_port.or_else(|_| text.parse()).ok()
+}
+
+/// Names of the response's header fields.
+pub(crate) fn response_field_names() -> Result<Vec<String>, Status> {
+    let fields = hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?;
+    Ok(fields.into_iter().map(|(name, _)| name).collect())
+}
+
+/// The host's clock.
+pub(crate) fn now() -> Result<UnixMillis, Status> {
+    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
+    let millis = since.ok().and_then(|since| u64::try_from(since.as_millis()).ok());
+    millis.map(UnixMillis).ok_or(Status::InternalFailure)
+}
+
+/// Sixteen random bytes of the host.
+pub(crate) fn seed() -> Result<[u8; 16], Status> {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).map_err(|_| Status::InternalFailure)?;
+    Ok(seed)
+}
+
+/// A value of the host's shared data.
+pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
+    hostcalls::get_shared_data(key).ok()?.0
+}
+
+/// Tells the host's access log how the request was judged.
+pub(crate) fn record_verdict(code: &str, reason: &str) {
+    // A host without these properties only logs less.
+    let _ = hostcalls::set_property(vec!["lunette.code"], Some(code.as_bytes()));
+    let _ = hostcalls::set_property(vec!["lunette.reason"], Some(reason.as_bytes()));
+}
+
+/// Answers the request here.
+pub(crate) fn send(reply: &Reply) {
+    let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let sent = hostcalls::send_http_response(
+        reply.status.as_u16().into(),
+        headers.collect(),
+        Some(&reply.body),
+    );
+    if sent.is_err() {
+        // The stream stays paused, so nothing passes; the host's time-outs end it.
+        log(LogLevel::Error, "the host refused an answer");
+    }
+}
+
+/// Writes to the host's log.
+pub(crate) fn log(level: LogLevel, message: &str) {
+    let _ = hostcalls::log(level, message);
+}
