@@ -1,1 +1,6 @@
-//! x
+//! What the conformance tests share: vectors, their keys and bodies, a raw HTTP client.
+
+pub mod bodies;
+pub mod client;
+pub mod keys;
+pub mod vectors;

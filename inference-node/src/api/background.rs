@@ -1,0 +1,114 @@
+//! `POST /v1/background-removal`: an image in, a PNG with alpha out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Response, header};
+use bytes::Bytes;
+use filter::body::CleanImage;
+use filter::policy::ImageLimits;
+use filter::{Format, KeyRing, PermitId};
+use image::{DynamicImage, ImageFormat};
+
+use super::error::ApiError;
+use super::{Admitted, Node};
+use crate::engine::EngineError;
+use crate::image::decode::{self, Expected, Limits};
+use crate::image::encode;
+
+/// Bytes a decoder may use for each pixel of the image: 16-bit RGBA, as much again to turn it by
+/// its EXIF orientation, and the decoder's own buffers.
+const DECODE_BYTES_PER_PIXEL: u64 = 24;
+/// What a decoder may use beside that, whatever the size.
+const DECODE_BYTES: u64 = 4 << 20;
+
+/// Takes the request through admission, model and encoding.
+pub(crate) async fn handle<K: KeyRing + Send + Sync + 'static>(
+    State(node): State<Arc<Node<K>>>,
+    request: Request,
+) -> Response<Body> {
+    let admitted = match node.admit(request).await {
+        Ok(admitted) => admitted,
+        Err((error, id)) => return error.reply(id),
+    };
+    let id = admitted.id;
+    cut_out(&node, admitted).await.unwrap_or_else(|error| {
+        if let ApiError::Engine(cause) = &error {
+            tracing::warn!(request_id = %filter::hex::encode(&id.0), %cause, "the engine did not finish a job");
+        }
+        error.reply(id)
+    })
+}
+
+async fn cut_out<K: KeyRing>(
+    node: &Node<K>,
+    admitted: Admitted,
+) -> Result<Response<Body>, ApiError> {
+    let Admitted { id, image, limits, slot } = admitted;
+    let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
+    let (image, decoding) = on_a_thread(move || decode_clean(&image, limits)).await?;
+    let done = node.background.run(&turn, image).await?;
+    drop(turn);
+    node.metrics.inference(done.queued, done.ran);
+    let cutout = done.output;
+    let (png, encoding) = on_a_thread(move || {
+        encode::png(&cutout).map_err(|error| ApiError::Encode(error.to_string()))
+    })
+    .await?;
+    let timing = format!(
+        "decode;dur={:.1}, queue;dur={:.1}, model;dur={:.1}, encode;dur={:.1}",
+        millis(decoding),
+        millis(done.queued),
+        millis(done.ran),
+        millis(encoding)
+    );
+    Ok(answer(id, png, &timing))
+}
+
+/// Decodes an image that was inspected: nothing else can be passed here.
+fn decode_clean(image: &CleanImage<Bytes>, limits: ImageLimits) -> Result<DynamicImage, ApiError> {
+    let (width, height) = image.dimensions();
+    let format = match image.format() {
+        Format::Png => ImageFormat::Png,
+        Format::Jpeg => ImageFormat::Jpeg,
+        Format::Webp => ImageFormat::WebP,
+    };
+    let limits = Limits {
+        max_width: limits.max_width,
+        max_height: limits.max_height,
+        max_alloc: u64::from(width) * u64::from(height) * DECODE_BYTES_PER_PIXEL + DECODE_BYTES,
+    };
+    Ok(decode::decode(image.bytes(), Expected { format, width, height }, limits)?)
+}
+
+/// Runs work that would hold up other requests on a thread of its own, and times it. A panic in a
+/// codec harms only its own request.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<(T, Duration), ApiError> {
+    let started = Instant::now();
+    let output = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ApiError::Encode("a codec panicked".to_owned()))??;
+    Ok((output, started.elapsed()))
+}
+
+fn answer(id: PermitId, png: Vec<u8>, timing: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(png));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in [("x-request-id", filter::hex::encode(&id.0).as_str()), ("server-timing", timing)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

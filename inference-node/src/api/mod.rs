@@ -1,0 +1,105 @@
+//! The HTTP interface of the node, behind a gate.
+//!
+//! One line per route. A request passes, in this order: draining, permit, upload budget, whole body,
+//! inspection, admission, single use of the permit, decoding, model.
+
+pub mod background;
+pub mod error;
+pub mod operator;
+pub mod permit;
+pub mod request_log;
+pub mod upload;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Response;
+use axum::routing::any;
+use bytes::Bytes;
+use filter::body::{self, CleanImage};
+use filter::policy::ImageLimits;
+use filter::{Claims, KeyRing, PermitId, Policy};
+
+use crate::clock;
+use crate::engine::{Engine, Slot};
+use crate::metrics::Metrics;
+use crate::models::background::BackgroundRemoval;
+use crate::shutdown::Drain;
+use error::ApiError;
+use permit::Permits;
+use upload::Uploads;
+
+/// Everything the handlers need.
+pub struct Node<K> {
+    /// The key records of this node.
+    pub keys: K,
+    /// The policy whose limits bodies are judged by.
+    pub policy: Arc<Policy>,
+    /// Opens permits.
+    pub permits: Permits,
+    /// The budget for uploads.
+    pub uploads: Uploads,
+    /// Background removal.
+    pub background: Arc<Engine<BackgroundRemoval>>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Whether the node is shutting down.
+    pub drain: Drain,
+}
+
+/// The routes of the public listener. Each of them needs a permit.
+pub fn routes<K: KeyRing + Send + Sync + 'static>(node: Arc<Node<K>>) -> Router {
+    Router::new()
+        .route("/v1/background-removal", any(background::handle::<K>))
+        .fallback(no_endpoint::<K>)
+        .with_state(node)
+}
+
+/// A path that nothing here serves: without a permit it is not even told that.
+async fn no_endpoint<K: KeyRing>(
+    State(node): State<Arc<Node<K>>>,
+    request: Request,
+) -> Response<Body> {
+    let (head, _) = request.into_parts();
+    match node.permits.open(&head, &node.keys, clock::now()) {
+        Ok(claims) => ApiError::NoEndpoint.reply(claims.id),
+        Err(error) => ApiError::from(error).reply(clock::random_id()),
+    }
+}
+
+/// A request whose permit, body and image are all in order, with the right to compute.
+pub(crate) struct Admitted {
+    pub(crate) id: PermitId,
+    pub(crate) image: CleanImage<Bytes>,
+    pub(crate) limits: ImageLimits,
+    pub(crate) slot: Slot,
+}
+
+impl<K: KeyRing> Node<K> {
+    /// Everything between the head of a request and its work.
+    async fn admit(&self, request: Request) -> Result<Admitted, (ApiError, PermitId)> {
+        let (head, body) = request.into_parts();
+        let claims = self
+            .permits
+            .open(&head, &self.keys, clock::now())
+            .map_err(|error| (error.into(), clock::random_id()))?;
+        let id = claims.id;
+        self.take(claims, body).await.map_err(|error| (error, id))
+    }
+
+    async fn take(&self, claims: Claims, body: Body) -> Result<Admitted, ApiError> {
+        if self.drain.has_begun() {
+            return Err(ApiError::Draining);
+        }
+        let upload = self.uploads.reserve(&claims.key, claims.content_length)?;
+        let bytes = upload.receive(body).await?;
+        let path = claims.target.split('?').next().unwrap_or_default();
+        let route = self.policy.route(&claims.method, path).map_err(|_| ApiError::NoEndpoint)?;
+        let image = body::inspect(bytes, &claims, &route.image)?;
+        let slot = self.background.admit()?;
+        self.permits.use_once(claims.id)?;
+        Ok(Admitted { id: claims.id, image, limits: route.image, slot })
+    }
+}
