@@ -2,5 +2,6 @@
 
 pub mod bodies;
 pub mod client;
+pub mod gate;
 pub mod keys;
 pub mod vectors;

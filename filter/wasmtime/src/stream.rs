@@ -176,10 +176,9 @@ impl StreamState for Stream {
                 out.extend_from_slice(peer.to_string().as_bytes());
             }
             [b"request", b"protocol"] => out.extend_from_slice(self.protocol.as_bytes()),
-            [b"lunette", name] => {
-                let name = str::from_utf8(name).map_err(|_| Status::NotFound)?;
-                let value = self.notes.get(name).ok_or(Status::NotFound)?;
-                out.extend_from_slice(value.as_bytes());
+            [path] => {
+                let value = note_name(path).and_then(|name| self.notes.get(name));
+                out.extend_from_slice(value.ok_or(Status::NotFound)?.as_bytes());
             }
             _ => return Err(Status::NotFound),
         }
@@ -193,8 +192,8 @@ impl StreamState for Stream {
         value: &[u8],
     ) -> Result<(), Status> {
         self.require_own(call)?;
-        let [b"lunette", name] = path else { return Err(Status::NotFound) };
-        let name = str::from_utf8(name).map_err(|_| Status::BadArgument)?;
+        let [path] = path else { return Err(Status::NotFound) };
+        let name = note_name(path).ok_or(Status::NotFound)?;
         let known = self.notes.contains_key(name);
         if name.len() > MAX_NOTE_NAME
             || value.len() > MAX_NOTE_VALUE
@@ -205,6 +204,12 @@ impl StreamState for Stream {
         self.notes.insert(name.to_owned(), String::from_utf8_lossy(value).into_owned());
         Ok(())
     }
+}
+
+/// The name of a property that is the filter's to set: `lunette.NAME`, one segment, because that is
+/// what an access log of Envoy can name.
+fn note_name(path: &[u8]) -> Option<&str> {
+    str::from_utf8(path).ok()?.strip_prefix("lunette.")
 }
 
 /// The filter's answer as a response, or `None` where HTTP has no such response.
