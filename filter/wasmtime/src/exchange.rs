@@ -7,20 +7,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, response};
 use proxy_wasm_host::abi::v0_2_1::types::Action;
+use proxy_wasm_host::abi::v0_2_1::{CallScope, ContextId, GuestError};
 
 use crate::gate::Core;
 use crate::head::Head;
 use crate::problem;
 use crate::stream::{Decision, Stream};
 use crate::verdict::{Abort, Outcome, Verdict};
-use crate::vm::{Binding, Lost, Vm};
+use crate::vm::{Binding, Entry, Lost};
 
 pub(crate) struct Exchange {
     core: Arc<Core>,
-    vm: Arc<Vm>,
     binding: Binding,
     state: Mutex<State>,
 }
@@ -29,6 +29,12 @@ struct State {
     /// Gone only while it is lent to the filter, or for good if that call panicked.
     stream: Option<Stream>,
     stopped: Option<Stop>,
+}
+
+impl State {
+    fn decide(&mut self, action: Action) -> Result<Decision, Lost> {
+        Ok(self.stream.as_mut().ok_or(Lost)?.decide(action))
+    }
 }
 
 /// How a request was stopped, with the filter's answer if it gave one.
@@ -54,16 +60,18 @@ impl Exchange {
         core: &Arc<Core>,
         stream: Stream,
         end_of_stream: bool,
-    ) -> Result<(Arc<Self>, Judgement), Response<Bytes>> {
+    ) -> Result<(Arc<Self>, Judgement), Box<Response<Bytes>>> {
         let (entry, stream) = core.pool.enter(stream, end_of_stream);
-        let Ok((vm, binding, action)) = entry else {
+        let Entry::Bound(binding, action) = entry else {
             core.counters.stop(Abort::Unavailable);
-            return Err(answer(Stop { abort: Abort::Unavailable, answer: None }, Some(&stream)));
+            let stop = Stop { abort: Abort::Unavailable, answer: None };
+            return Err(Box::new(answer(stop, Some(&stream))));
         };
-        let state = Mutex::new(State { stream: Some(stream), stopped: None });
-        let exchange = Arc::new(Self { core: Arc::clone(core), vm, binding, state });
-        let judgement = exchange.settle(&mut exchange.lock(), Ok(action), end_of_stream);
-        Ok((exchange, judgement))
+        let mut state = State { stream: Some(stream), stopped: None };
+        let decision = state.decide(action);
+        let exchange = Self { core: Arc::clone(core), binding, state: Mutex::new(state) };
+        let judgement = exchange.settle(&mut exchange.lock(), decision, end_of_stream);
+        Ok((Arc::new(exchange), judgement))
     }
 
     /// Shows the filter more of the body, beside what it holds.
@@ -72,16 +80,13 @@ impl Exchange {
         if let Some(stop) = &state.stopped {
             return Judgement::Stop(stop.abort);
         }
-        let action = self.lend(&mut state, |stream, vm, binding| {
-            stream.body().extend_from_slice(chunk);
-            let size = u32::try_from(stream.body().len()).unwrap_or(u32::MAX);
-            move |stream| {
-                vm.call(binding, stream, |scope, context| {
-                    scope.on_request_body(context, size, end_of_stream)
-                })
-            }
+        let decision = self.ask(&mut state, |scope, context| {
+            let held = scope.stream_mut().body();
+            held.extend_from_slice(chunk);
+            let size = u32::try_from(held.len()).unwrap_or(u32::MAX);
+            scope.on_request_body(context, size, end_of_stream)
         });
-        self.settle(&mut state, action, end_of_stream)
+        self.settle(&mut state, decision, end_of_stream)
     }
 
     /// The request's fields as the filter left them; from now on it cannot change them.
@@ -104,24 +109,20 @@ impl Exchange {
         let fields = std::mem::take(&mut parts.headers);
         let head = Head::of_response(parts.status, fields);
         let count = head.count();
-        let action = self.lend(&mut state, |stream, vm, binding| {
-            *stream.response() = Some(head);
-            move |stream| {
-                vm.call(binding, stream, |scope, context| {
-                    scope.on_response_headers(context, count, end_of_stream)
-                })
-            }
+        let decision = self.ask(&mut state, |scope, context| {
+            *scope.stream_mut().response() = Some(head);
+            scope.on_response_headers(context, count, end_of_stream)
         });
         let head = state.stream.as_mut().and_then(|stream| stream.response().take());
-        match (self.decide(&mut state, action), head) {
+        match (decision, head) {
             (Ok(Decision::Continue), Some(head)) => {
                 parts.headers = head.into_fields();
                 parts.extensions.insert(verdict(Outcome::Passed, state.stream.as_ref()));
                 Ok(())
             }
-            (Ok(Decision::Answer(answer)), _) => Err(self.stop_with(&mut state, answer)),
+            (Ok(Decision::Answer(answer)), _) => Err(self.refuse(&mut state, answer)),
             // Nobody could resume a response that the filter pauses.
-            (Ok(Decision::Continue | Decision::Pause) | Err(Lost), _) => {
+            (Ok(Decision::Continue | Decision::Pause | Decision::Abandon) | Err(Lost), _) => {
                 Err(self.stop_in(&mut state, Abort::Unavailable, None))
             }
         }
@@ -135,10 +136,9 @@ impl Exchange {
     /// The answer to a request that was stopped.
     pub(crate) fn answer(&self) -> Response<Bytes> {
         let mut state = self.lock();
-        let unavailable = Stop { abort: Abort::Unavailable, answer: None };
         let stop = match &mut state.stopped {
             Some(stop) => Stop { abort: stop.abort, answer: stop.answer.take() },
-            None => unavailable,
+            None => Stop { abort: Abort::Unavailable, answer: None },
         };
         answer(stop, state.stream.as_ref())
     }
@@ -170,42 +170,31 @@ impl Exchange {
         self.lock().stopped.as_ref().map(|stop| stop.abort)
     }
 
-    /// Lends the stream to the filter for one call. `prepare` sets the stream up and returns the
-    /// call.
-    fn lend<'a, Call>(
-        &'a self,
+    /// Lends the stream to the filter for one call.
+    fn ask(
+        &self,
         state: &mut State,
-        prepare: impl FnOnce(&mut Stream, &'a Vm, &'a Binding) -> Call,
-    ) -> Result<Action, Lost>
-    where
-        Call: FnOnce(Stream) -> (Result<Action, Lost>, Stream),
-    {
-        let mut stream = state.stream.take().ok_or(Lost)?;
-        let call = prepare(&mut stream, &self.vm, &self.binding);
-        let (action, stream) = call(stream);
+        callback: impl FnOnce(&mut CallScope<'_, Stream>, ContextId) -> Result<Action, GuestError>,
+    ) -> Result<Decision, Lost> {
+        let stream = state.stream.take().ok_or(Lost)?;
+        let (action, stream) = self.binding.call(stream, callback);
         state.stream = Some(stream);
-        action
-    }
-
-    fn decide(&self, state: &mut State, action: Result<Action, Lost>) -> Result<Decision, Lost> {
-        let stream = state.stream.as_mut().ok_or(Lost)?;
-        Ok(stream.decide(action?))
+        state.decide(action?)
     }
 
     /// Turns what the filter said about head or body into what happens to the bytes.
     fn settle(
         &self,
         state: &mut State,
-        action: Result<Action, Lost>,
+        decision: Result<Decision, Lost>,
         end_of_stream: bool,
     ) -> Judgement {
-        let decision = self.decide(state, action);
         let held = state.stream.as_mut().map(Stream::body);
         let abort = match (decision, held) {
             (Ok(Decision::Continue), Some(held)) => {
                 return Judgement::Release(held.split().freeze());
             }
-            (Ok(Decision::Answer(answer)), _) => self.stop_with(state, answer),
+            (Ok(Decision::Answer(answer)), _) => self.refuse(state, answer),
             (Ok(Decision::Pause), Some(held)) if !end_of_stream => {
                 if held.len() <= self.core.held_bytes {
                     return Judgement::Hold;
@@ -213,16 +202,15 @@ impl Exchange {
                 self.stop_in(state, Abort::HeldTooLong, None)
             }
             // The filter has seen everything and still neither continues nor answers.
-            (Ok(Decision::Continue | Decision::Pause) | Err(Lost), _) => {
+            (Ok(Decision::Continue | Decision::Pause | Decision::Abandon) | Err(Lost), _) => {
                 self.stop_in(state, Abort::Unavailable, None)
             }
         };
         Judgement::Stop(abort)
     }
 
-    fn stop_with(&self, state: &mut State, answer: Option<Response<Bytes>>) -> Abort {
-        let abort = if answer.is_some() { Abort::Refused } else { Abort::Unavailable };
-        self.stop_in(state, abort, answer)
+    fn refuse(&self, state: &mut State, answer: Response<Bytes>) -> Abort {
+        self.stop_in(state, Abort::Refused, Some(answer))
     }
 
     fn stop_in(&self, state: &mut State, abort: Abort, answer: Option<Response<Bytes>>) -> Abort {
@@ -232,7 +220,7 @@ impl Exchange {
         self.core.counters.stop(abort);
         state.stopped = Some(Stop { abort, answer });
         if let Some(stream) = &mut state.stream {
-            *stream.body() = bytes::BytesMut::new();
+            *stream.body() = BytesMut::new();
         }
         self.binding.alarm.wake_answer();
         abort
@@ -247,7 +235,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(stream) = state.stream.take() {
-            self.vm.leave(&self.binding, stream);
+            self.binding.leave(stream);
         }
     }
 }

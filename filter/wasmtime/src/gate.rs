@@ -36,7 +36,7 @@ impl Gate {
     ///
     /// [`LoadError`] says which of these steps failed and why; nothing runs then.
     pub fn load(path: &Path, options: GateOptions) -> Result<Self, LoadError> {
-        let core = Core::load(path, &options)
+        let core = Core::load(path, options)
             .map_err(|fault| LoadError { path: path.to_owned(), fault })?;
         Ok(Self(Arc::new(core)))
     }
@@ -58,7 +58,8 @@ impl Gate {
 }
 
 impl Core {
-    fn load(path: &Path, options: &GateOptions) -> Result<Self, LoadFault> {
+    fn load(path: &Path, options: GateOptions) -> Result<Self, LoadFault> {
+        let GateOptions { held_bytes, body_idle, body_deadline, .. } = options;
         let loaded = module::load(path, options)?;
         let counters = Arc::new(Counters::default());
         let start = |recipe| Vm::start(recipe, Arc::clone(&counters)).map(Arc::new);
@@ -66,9 +67,9 @@ impl Core {
         Ok(Self {
             pool: Pool::new(vms),
             counters,
-            held_bytes: options.held_bytes,
-            body_idle: options.body_idle,
-            body_deadline: options.body_deadline,
+            held_bytes,
+            body_idle,
+            body_deadline,
             sha256: loaded.sha256,
         })
     }

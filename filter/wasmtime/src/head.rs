@@ -140,9 +140,10 @@ impl GuestMap for Head {
         let (pseudo, fields): (Vec<_>, Vec<_>) =
             pairs.iter().partition(|(key, _)| key.starts_with(b":"));
         let unchanged = pseudo.len() == self.pseudo.len()
-            && self.pseudo.iter().all(|(name, value)| {
-                pseudo.iter().any(|pair| *pair == (name.as_bytes(), value.as_bytes()))
-            });
+            && self
+                .pseudo
+                .iter()
+                .all(|(name, value)| pseudo.contains(&(name.as_bytes(), value.as_bytes())));
         if !unchanged {
             return Err(NotAllowed);
         }

@@ -10,8 +10,8 @@ use proxy_wasm_host::abi::v0_2_1::{LogContext, LogSink};
 pub(crate) const LINE_BYTES: usize = 1024;
 
 /// What Rust's allocator says before it aborts. A guest that runs out of memory traps with a plain
-/// `unreachable`; this line is the only trace of why.
-const OUT_OF_MEMORY: &str = "memory allocation of ";
+/// `unreachable`; this line, which may come in pieces, is the only trace of why.
+const OUT_OF_MEMORY: &str = "memory allocation of";
 
 /// Where the lines of one VM go.
 #[derive(Default)]

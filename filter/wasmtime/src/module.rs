@@ -12,7 +12,7 @@ use proxy_wasm_host::{Engine, EngineConfig, Error, Limits, Module};
 use sha2::{Digest as _, Sha256};
 
 use crate::log::{FilterLog, LINE_BYTES};
-use crate::options::GateOptions;
+use crate::options::{GateOptions, Secret};
 use crate::shared::Shared;
 use crate::vm::Recipe;
 
@@ -119,7 +119,7 @@ pub(crate) struct Loaded {
 }
 
 /// Reads and compiles the filter at `path`, for as many VMs as `options` says.
-pub(crate) fn load(path: &Path, options: &GateOptions) -> Result<Loaded, LoadFault> {
+pub(crate) fn load(path: &Path, options: GateOptions) -> Result<Loaded, LoadFault> {
     let bytes = std::fs::read(path).map_err(LoadFault::Unreadable)?;
     let sha256 = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
@@ -129,8 +129,13 @@ pub(crate) fn load(path: &Path, options: &GateOptions) -> Result<Loaded, LoadFau
     let engine = engine(options.call_deadline)?;
     let module = Module::new(&engine, &bytes).map_err(|error| LoadFault::Compile(chain(&error)))?;
     let host = Host::new(&engine).map_err(|error| LoadFault::Runtime(chain(&error)))?;
-    let environment = environment(options)?;
-    let shared = Arc::new(Shared::new(Arc::clone(&options.shared)));
+    check_environment(&options.environment)?;
+    let environment: Vec<_> = options
+        .environment
+        .iter()
+        .map(|(name, value)| (name.clone().into_bytes(), value.bytes().to_vec()))
+        .collect();
+    let shared = Arc::new(Shared::new(options.shared));
     let limits = Limits::default()
         .with_cpu_time(options.call_deadline)
         .with_memory_bytes(options.memory_bytes)
@@ -161,15 +166,12 @@ fn engine(call_deadline: Duration) -> Result<Engine, LoadFault> {
     config.build().map_err(|error| LoadFault::Runtime(chain(&error)))
 }
 
-fn environment(options: &GateOptions) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LoadFault> {
-    let variable = |(name, value): &(String, crate::Secret)| {
-        let value = value.bytes();
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains(&0) {
-            return Err(LoadFault::Environment(name.clone()));
-        }
-        Ok((name.clone().into_bytes(), value.to_vec()))
-    };
-    options.environment.iter().map(variable).collect()
+/// WASI hands variables over as `name=value` with a NUL at the end.
+fn check_environment(environment: &[(String, Secret)]) -> Result<(), LoadFault> {
+    let bad = environment.iter().find(|(name, value)| {
+        name.is_empty() || name.contains(['=', '\0']) || value.bytes().contains(&0)
+    });
+    bad.map_or(Ok(()), |(name, _)| Err(LoadFault::Environment(name.clone())))
 }
 
 fn require_callbacks(module: &Module) -> Result<(), LoadFault> {

@@ -40,7 +40,7 @@ impl Default for GateOptions {
             call_deadline: Duration::from_millis(20),
             held_bytes: 1 << 20,
             body_idle: Duration::from_secs(10),
-            body_deadline: Duration::from_secs(60),
+            body_deadline: Duration::from_mins(1),
             configuration: Vec::new(),
             environment: Vec::new(),
             shared: Arc::new(()),

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use proxy_wasm_host::abi::v0_2_1::types::Action;
-
 use crate::stream::Stream;
-use crate::vm::{Binding, Entry, Lost, Vm};
+use crate::vm::{Entry, Vm};
 
 /// All VMs of a gate.
 pub(crate) struct Pool {
@@ -26,23 +24,15 @@ impl Pool {
     /// Binds a request to the VM with the fewest requests, or to the next one that is up.
     ///
     /// A request on which a VM fails is not tried on another: it would take them all down.
-    pub(crate) fn enter(
-        &self,
-        mut stream: Stream,
-        end_of_stream: bool,
-    ) -> (Result<(Arc<Vm>, Binding, Action), Lost>, Stream) {
+    pub(crate) fn enter(&self, mut stream: Stream, end_of_stream: bool) -> (Entry, Stream) {
         for vm in self.by_preference() {
             let entry;
             (entry, stream) = vm.enter(stream, end_of_stream);
-            match entry {
-                Entry::Bound(binding, action) => {
-                    return (Ok((Arc::clone(vm), binding, action)), stream);
-                }
-                Entry::Lost => return (Err(Lost), stream),
-                Entry::Down => {}
+            if !matches!(entry, Entry::Down) {
+                return (entry, stream);
             }
         }
-        (Err(Lost), stream)
+        (Entry::Down, stream)
     }
 
     /// The least busy VM, then all in turn; the turn starts one further for every request.
@@ -50,6 +40,6 @@ impl Pool {
         let start = self.next.fetch_add(1, Ordering::Relaxed) % self.vms.len().max(1);
         let (before, from_start) = self.vms.split_at(start);
         let turn = from_start.iter().chain(before);
-        turn.clone().min_by_key(|vm| vm.bound()).into_iter().chain(turn)
+        turn.clone().min_by_key(|vm| vm.load()).into_iter().chain(turn)
     }
 }

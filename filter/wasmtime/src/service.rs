@@ -70,7 +70,7 @@ where
     // The head.
     let (exchange, judgement) = match Exchange::open(&core, Stream::new(&mut parts), ended) {
         Ok(opened) => opened,
-        Err(answer) => return Ok(answer.map(ReplyBody::own)),
+        Err(answer) => return Ok((*answer).map(ReplyBody::own)),
     };
 
     // The prefix of the body, for as long as the filter holds the head back.

@@ -7,7 +7,9 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version, request};
 use proxy_wasm_host::abi::v0_2_1::types::{Action, BufferType, MapType, Status, StreamType};
-use proxy_wasm_host::abi::v0_2_1::{Access, ContextId, Invocation, LocalResponse, StreamState};
+use proxy_wasm_host::abi::v0_2_1::{
+    Access, Callback, ContextId, Invocation, LocalResponse, StreamState,
+};
 use proxy_wasm_host::{Buffer, HeaderMap as GuestMap, NotAllowed};
 
 use crate::head::Head;
@@ -25,8 +27,10 @@ const MAX_NOTE_VALUE: usize = 1024;
 pub(crate) enum Decision {
     Continue,
     Pause,
-    /// It answered in the inner service's place. `None`: with a response that HTTP cannot carry.
-    Answer(Option<Response<Bytes>>),
+    /// It answered in the inner service's place.
+    Answer(Response<Bytes>),
+    /// It closed the stream, or answered with what HTTP cannot carry.
+    Abandon,
 }
 
 /// The state of one request that is lent to the filter for each call.
@@ -38,8 +42,8 @@ pub(crate) struct Stream {
     peer: Option<SocketAddr>,
     protocol: &'static str,
     notes: BTreeMap<String, String>,
-    answer: Option<Option<Response<Bytes>>>,
-    resumed: bool,
+    /// What the filter decided by a call, whatever its callback returns.
+    called: Option<Decision>,
 }
 
 impl Stream {
@@ -59,8 +63,7 @@ impl Stream {
             response: None,
             body: Body::default(),
             notes: BTreeMap::new(),
-            answer: None,
-            resumed: false,
+            called: None,
         }
     }
 
@@ -89,12 +92,16 @@ impl Stream {
 
     /// What the filter decided by returning `action` and by what it called meanwhile.
     pub(crate) fn decide(&mut self, action: Action) -> Decision {
-        let resumed = std::mem::take(&mut self.resumed);
-        match (self.answer.take(), action) {
-            (Some(answer), _) => Decision::Answer(answer),
-            (None, Action::Continue) => Decision::Continue,
-            (None, Action::Pause) if resumed => Decision::Continue,
-            (None, Action::Pause) => Decision::Pause,
+        self.called.take().unwrap_or(match action {
+            Action::Continue => Decision::Continue,
+            Action::Pause => Decision::Pause,
+        })
+    }
+
+    /// Ends the request as `decide` says, unless it has ended already.
+    fn overrule(&mut self, decide: impl FnOnce() -> Decision) {
+        if matches!(self.called, None | Some(Decision::Continue)) {
+            self.called = Some(decide());
         }
     }
 
@@ -139,16 +146,23 @@ impl StreamState for Stream {
         }
     }
 
-    /// A filter that resumes inside a callback means "continue", whatever it returns.
-    fn continue_stream(&mut self, call: Invocation, _: StreamType) -> Result<(), Status> {
+    /// A filter that resumes inside the callback of that direction means "continue", whatever it
+    /// returns there. Anywhere else nothing waits for it.
+    fn continue_stream(&mut self, call: Invocation, direction: StreamType) -> Result<(), Status> {
         self.require_own(call)?;
-        self.resumed = true;
+        match (call.callback, direction) {
+            (Some(Callback::RequestHeaders | Callback::RequestBody), StreamType::HttpRequest)
+            | (Some(Callback::ResponseHeaders), StreamType::HttpResponse) => {
+                self.called.get_or_insert(Decision::Continue);
+            }
+            _ => {}
+        }
         Ok(())
     }
 
     fn close_stream(&mut self, call: Invocation, _: StreamType) -> Result<(), Status> {
         self.require_own(call)?;
-        self.answer.get_or_insert(None);
+        self.overrule(|| Decision::Abandon);
         Ok(())
     }
 
@@ -159,7 +173,7 @@ impl StreamState for Stream {
         response: LocalResponse<'_>,
     ) -> Result<(), Status> {
         self.require_own(call)?;
-        self.answer.get_or_insert_with(|| http_response(&response));
+        self.overrule(|| http_response(&response).map_or(Decision::Abandon, Decision::Answer));
         Ok(())
     }
 

@@ -49,7 +49,7 @@ impl Verdict {
 
     /// The public code: the filter's property `lunette.code`, or the code of the gate's own answer.
     pub fn code(&self) -> Option<&str> {
-        self.note("code").or(match self.outcome {
+        self.note("code").or_else(|| match self.outcome {
             Outcome::Stopped(abort) => abort.code(),
             Outcome::Passed => None,
         })

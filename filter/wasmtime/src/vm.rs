@@ -1,7 +1,7 @@
 //! One VM: the filter's instance, the requests bound to it, and how it comes back after a failure.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,10 @@ pub(crate) struct Recipe {
 pub(crate) struct Vm {
     recipe: Recipe,
     counters: Arc<Counters>,
-    /// The number of requests bound, readable without the lock.
+    // What others may ask without waiting for a call that is under way.
     bound: AtomicUsize,
+    entering: AtomicUsize,
+    serving: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -51,6 +53,7 @@ struct Instance {
 
 /// A request's place in a VM.
 pub(crate) struct Binding {
+    vm: Arc<Vm>,
     generation: u64,
     context: ContextId,
     pub(crate) alarm: Arc<Alarm>,
@@ -79,7 +82,14 @@ impl Vm {
             alarms: BTreeMap::new(),
             retry_at: Instant::now(),
         };
-        Ok(Self { recipe, counters, bound: AtomicUsize::new(0), state: Mutex::new(state) })
+        Ok(Self {
+            recipe,
+            counters,
+            bound: AtomicUsize::new(0),
+            entering: AtomicUsize::new(0),
+            serving: AtomicBool::new(true),
+            state: Mutex::new(state),
+        })
     }
 
     /// How many requests are bound to this VM.
@@ -87,13 +97,25 @@ impl Vm {
         self.bound.load(Ordering::Relaxed)
     }
 
+    /// How many requests are bound or about to be.
+    pub(crate) fn load(&self) -> usize {
+        self.bound() + self.entering.load(Ordering::Relaxed)
+    }
+
     /// Whether this VM has an instance that takes requests.
     pub(crate) fn is_serving(&self) -> bool {
-        self.lock().instance.is_some()
+        self.serving.load(Ordering::Relaxed)
     }
 
     /// Creates a context for `stream` and shows its head to the filter.
-    pub(crate) fn enter(&self, stream: Stream, end_of_stream: bool) -> (Entry, Stream) {
+    pub(crate) fn enter(self: &Arc<Self>, stream: Stream, end_of_stream: bool) -> (Entry, Stream) {
+        self.entering.fetch_add(1, Ordering::Relaxed);
+        let entered = self.create(stream, end_of_stream);
+        self.entering.fetch_sub(1, Ordering::Relaxed);
+        entered
+    }
+
+    fn create(self: &Arc<Self>, stream: Stream, end_of_stream: bool) -> (Entry, Stream) {
         let mut state = self.lock();
         if state.instance.is_none() && Instant::now() >= state.retry_at {
             self.rebuild(&mut state);
@@ -114,58 +136,13 @@ impl Vm {
                 state.alarms.insert(context, Arc::clone(&alarm));
                 self.bound.store(state.alarms.len(), Ordering::Relaxed);
                 let generation = state.generation;
-                (Entry::Bound(Binding { generation, context, alarm }, action), stream)
+                let binding = Binding { vm: Arc::clone(self), generation, context, alarm };
+                (Entry::Bound(binding, action), stream)
             }
             Err(error) => {
                 self.fail_with(state, &error);
                 (Entry::Lost, stream)
             }
-        }
-    }
-
-    /// Calls into the filter for the request of `binding`.
-    pub(crate) fn call<T>(
-        &self,
-        binding: &Binding,
-        stream: Stream,
-        callback: impl FnOnce(&mut CallScope<'_, Stream>, ContextId) -> Result<T, GuestError>,
-    ) -> (Result<T, Lost>, Stream) {
-        let mut state = self.lock();
-        let same_generation = state.generation == binding.generation;
-        let Some(instance) = state.instance.as_mut().filter(|_| same_generation) else {
-            return (Err(Lost), stream);
-        };
-        let (result, stream) =
-            instance.guest.with(stream, |scope| callback(scope, binding.context));
-        let result = result.map_err(|error| {
-            self.fail_with(state, &error);
-            Lost
-        });
-        (result, stream)
-    }
-
-    /// Ends the request of `binding`: its context is logged and deleted.
-    pub(crate) fn leave(&self, binding: &Binding, stream: Stream) {
-        let mut state = self.lock();
-        let same_generation = state.generation == binding.generation;
-        let Some(instance) = state.instance.as_mut().filter(|_| same_generation) else { return };
-        let context = binding.context;
-        let (done, _) = instance.guest.with(stream, |scope| {
-            let done = scope.on_done(context)?;
-            if done {
-                scope.on_log(context)?;
-                scope.on_delete(context)?;
-            }
-            Ok(done)
-        });
-        match done {
-            Ok(true) => {
-                state.alarms.remove(&context);
-                self.bound.store(state.alarms.len(), Ordering::Relaxed);
-            }
-            // With no ticks and no callouts it could never finish, and its context would stay.
-            Ok(false) => self.fail(state, Failure::Trap, "proxy_on_done answered false"),
-            Err(error) => self.fail_with(state, &error),
         }
     }
 
@@ -211,11 +188,58 @@ impl Vm {
                 tracing::error!("the filter cannot be rebuilt, next attempt in 1 s: {fault}");
             }
         }
+        self.serving.store(state.instance.is_some(), Ordering::Relaxed);
     }
 
     /// A panic elsewhere must not take the gate down; the runtime marks what it left half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Binding {
+    /// Calls into the filter for this request.
+    pub(crate) fn call<T>(
+        &self,
+        stream: Stream,
+        callback: impl FnOnce(&mut CallScope<'_, Stream>, ContextId) -> Result<T, GuestError>,
+    ) -> (Result<T, Lost>, Stream) {
+        let mut state = self.vm.lock();
+        let Some(instance) = self.instance(&mut state) else { return (Err(Lost), stream) };
+        let (result, stream) = instance.guest.with(stream, |scope| callback(scope, self.context));
+        let result = result.map_err(|error| {
+            self.vm.fail_with(state, &error);
+            Lost
+        });
+        (result, stream)
+    }
+
+    /// Ends this request: its context is logged and deleted.
+    pub(crate) fn leave(&self, stream: Stream) {
+        let mut state = self.vm.lock();
+        let Some(instance) = self.instance(&mut state) else { return };
+        let (done, _) = instance.guest.with(stream, |scope| {
+            let done = scope.on_done(self.context)?;
+            if done {
+                scope.on_log(self.context)?;
+                scope.on_delete(self.context)?;
+            }
+            Ok(done)
+        });
+        match done {
+            Ok(true) => {
+                state.alarms.remove(&self.context);
+                self.vm.bound.store(state.alarms.len(), Ordering::Relaxed);
+            }
+            // With no ticks and no callouts it could never finish, and its context would stay.
+            Ok(false) => self.vm.fail(state, Failure::Trap, "proxy_on_done answered false"),
+            Err(error) => self.vm.fail_with(state, &error),
+        }
+    }
+
+    /// The instance that knows this request, if it still lives.
+    fn instance<'a>(&self, state: &'a mut State) -> Option<&'a mut Instance> {
+        state.instance.as_mut().filter(|_| state.generation == self.generation)
     }
 }
 

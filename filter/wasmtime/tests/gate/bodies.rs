@@ -20,8 +20,8 @@ async fn while_the_filter_pauses_the_body_grows_in_its_sight_and_the_inner_servi
     assert!(upstream.arrived().is_empty());
     assert_eq!(gate.stats().released, 0);
 
-    client.send("three").await;
-    assert_eq!(upstream.arrived(), b"one ptwo Sthree");
+    client.send("three.").await;
+    assert_eq!(upstream.arrived(), b"one ptwo Sthree.");
     client.send("four s").await;
     client.end().await;
 
@@ -29,7 +29,7 @@ async fn while_the_filter_pauses_the_body_grows_in_its_sight_and_the_inner_servi
     reply.assert_passed();
     assert_eq!(reply.verdict.note("seen"), Some("four s"), "once released, only the new chunk");
     let seen = upstream.seen();
-    assert_eq!((seen[0].body.as_slice(), seen[0].end), (&b"one ptwo Sthreefour s"[..], Ok(())));
+    assert_eq!((seen[0].body.as_slice(), seen[0].end), (&b"one ptwo Sthree.four s"[..], Ok(())));
 }
 
 #[tokio::test]
@@ -45,8 +45,8 @@ async fn the_filter_sees_all_that_is_held() {
 #[tokio::test]
 async fn changes_made_while_the_head_is_held_reach_the_inner_service_and_later_ones_do_not() {
     let (gate, upstream) = (gate(1), Upstream::default());
-    send_whole(&gate, &upstream, HOLD, "released").await.assert_passed();
-    send_whole(&gate, &upstream, &[], "passing").await.assert_passed();
+    send_whole(&gate, &upstream, HOLD, "released.").await.assert_passed();
+    send_whole(&gate, &upstream, &[], "passing.").await.assert_passed();
     let seen = upstream.seen();
     assert_eq!(seen[0].headers["x-resumed"], "yes");
     assert!(!seen[1].headers.contains_key("x-resumed"));
@@ -67,11 +67,11 @@ async fn a_refusal_while_held_reaches_the_client_and_nothing_reaches_the_inner_s
 async fn a_refusal_after_release_aborts_the_body_before_the_bad_chunk_and_replaces_the_answer() {
     let (gate, upstream) = (gate(1), Upstream::default());
     let (client, reply) = start(&gate, &upstream, HOLD).await;
-    client.send("good").await;
+    client.send("good.").await;
     client.send("bad r").await;
     answer(reply).await.assert_refused_by_filter();
     let seen = upstream.seen();
-    assert_eq!((seen[0].body.as_slice(), seen[0].end), (&b"good"[..], Err(Abort::Refused)));
+    assert_eq!((seen[0].body.as_slice(), seen[0].end), (&b"good."[..], Err(Abort::Refused)));
     let stats = gate.stats();
     assert_eq!((stats.released, stats.rejected, stats.live_contexts), (1, 1, 0));
 }
@@ -89,7 +89,7 @@ async fn the_last_declared_byte_is_judged_before_it_is_released() {
 async fn a_refusal_in_the_empty_last_callback_is_an_abort_and_never_a_clean_end() {
     let (gate, upstream) = (gate(1), Upstream::default());
     let (client, reply) = start(&gate, &upstream, &[("x-end", "r")]).await;
-    client.send("all there is").await;
+    client.send("all there is.").await;
     client.end().await;
     answer(reply).await.assert_refused_by_filter();
     assert_eq!(upstream.seen()[0].end, Err(Abort::Refused));
@@ -99,7 +99,7 @@ async fn a_refusal_in_the_empty_last_callback_is_an_abort_and_never_a_clean_end(
 async fn a_refusal_while_the_answer_streams_breaks_the_answer_off() {
     let (gate, upstream) = (gate(1), Upstream::echoing());
     let (client, reply) = start(&gate, &upstream, &[]).await;
-    client.send("good").await;
+    client.send("good.").await;
     client.send("bad r").await;
     let reply = answer(reply).await;
     assert_eq!(reply.status, 200, "the head had left");
@@ -111,11 +111,11 @@ async fn a_refusal_while_the_answer_streams_breaks_the_answer_off() {
 async fn a_filter_that_pauses_after_release_holds_only_what_it_has_not_let_go() {
     let (gate, upstream) = (gate(1), Upstream::default());
     let (client, reply) = start(&gate, &upstream, &[]).await;
-    client.send("a").await;
+    client.send("a.").await;
     client.send("bp").await;
-    assert_eq!(upstream.arrived(), b"a");
-    client.send("c").await;
-    assert_eq!(upstream.arrived(), b"abpc");
+    assert_eq!(upstream.arrived(), b"a.");
+    client.send("c.").await;
+    assert_eq!(upstream.arrived(), b"a.bpc.");
     client.end().await;
     answer(reply).await.assert_passed();
 }
@@ -178,7 +178,7 @@ async fn the_chunk_beyond_the_held_limit_may_still_bring_the_decision() {
         (gate_with(GateOptions { held_bytes: 1000, ..options(1) }), Upstream::default());
     let (client, reply) = start(&gate, &upstream, HOLD).await;
     client.send([&[b'.'; 999][..], b"p"].concat()).await;
-    client.send("go").await;
+    client.send("go.").await;
     client.end().await;
     answer(reply).await.assert_passed();
 }
@@ -228,7 +228,7 @@ async fn a_client_that_falls_silent_is_408_while_held() {
 async fn a_client_that_falls_silent_after_release_aborts_the_body_and_is_408() {
     let (gate, upstream) = (gate_with(impatient()), Upstream::default());
     let (client, reply) = start(&gate, &upstream, &[]).await;
-    client.send("one").await;
+    client.send("one.").await;
     answer(reply).await.assert_problem(Abort::TimedOut, 408, "request-timeout");
     assert_eq!(upstream.seen()[0].end, Err(Abort::TimedOut));
     drop(client);
@@ -250,7 +250,7 @@ async fn a_client_that_trickles_is_408_at_the_deadline() {
 async fn a_slow_inner_service_is_not_the_clients_fault() {
     let gate = gate_with(impatient());
     let upstream = Upstream::echoing();
-    let request = request(&[]).body(whole("x".repeat(200_000))).expect("a request");
+    let request = request(&[]).body(whole(".".repeat(200_000))).expect("a request");
     let response = respond(&gate, &upstream, request).await;
     // Longer than the client may be silent; nobody reads the body meanwhile.
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -260,7 +260,7 @@ async fn a_slow_inner_service_is_not_the_clients_fault() {
 #[tokio::test]
 async fn a_cancelled_request_is_an_abort_upstream_and_leaves_no_context() {
     let (gate, upstream) = (gate(1), Upstream::default());
-    for (headers, chunk) in [(HOLD, "held p"), (&[][..], "released")] {
+    for (headers, chunk) in [(HOLD, "held p"), (&[][..], "released.")] {
         let (client, reply) = start(&gate, &upstream, headers).await;
         client.send(chunk).await;
         assert_eq!(gate.stats().live_contexts, 1);

@@ -39,8 +39,8 @@ async fn the_response_passes_with_the_filters_changes_to_its_head() {
 #[tokio::test]
 async fn a_refusal_at_the_head_is_the_filters_own_and_the_inner_service_sees_nothing() {
     let (gate, upstream) = (gate(1), Upstream::default());
-    send_whole(&gate, &upstream, &[], "body").await.assert_passed();
-    let reply = send_whole(&gate, &upstream, &[("x-head", "r")], "body").await;
+    send_whole(&gate, &upstream, &[], "body.").await.assert_passed();
+    let reply = send_whole(&gate, &upstream, &[("x-head", "r")], "body.").await;
     reply.assert_refused_by_filter();
     assert_eq!(upstream.seen().len(), 1);
     let stats = gate.stats();
@@ -71,6 +71,16 @@ async fn a_filter_that_resumes_within_the_callback_continues() {
 }
 
 #[tokio::test]
+async fn a_filter_that_resumes_anywhere_else_opens_nothing() {
+    let (gate, upstream) = (gate(1), Upstream::default());
+    let early = [("x-create", "u"), ("x-head", "p")];
+    send_whole(&gate, &upstream, &early, "").await.assert_unavailable();
+    assert!(upstream.seen().is_empty());
+    // `u` resumes the request; the response stays paused.
+    send_whole(&gate, &upstream, &[("x-reply", "u")], "").await.assert_unavailable();
+}
+
+#[tokio::test]
 async fn a_filter_that_closes_the_stream_is_a_503_and_fails_nobody_else() {
     let (gate, upstream) = (gate(1), Upstream::default());
     send_whole(&gate, &upstream, &[("x-head", "x")], "").await.assert_unavailable();
@@ -81,9 +91,9 @@ async fn a_filter_that_closes_the_stream_is_a_503_and_fails_nobody_else() {
 #[tokio::test]
 async fn the_filter_cannot_change_the_path_break_a_header_or_touch_the_body() {
     let (gate, upstream) = (gate(1), Upstream::default());
-    send_whole(&gate, &upstream, &[("x-head", "h")], "abc").await.assert_passed();
+    send_whole(&gate, &upstream, &[("x-head", "h")], "abc.").await.assert_passed();
     assert_eq!(upstream.seen()[0].target, "/v1/x?q=%2f");
-    assert_eq!(upstream.seen()[0].body, b"abc");
+    assert_eq!(upstream.seen()[0].body, b"abc.");
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ async fn a_thousand_concurrent_requests_share_two_vms() {
 async fn ten_thousand_requests_leave_no_context_behind_cancelled_ones_neither() {
     let (gate, upstream) = (gate(1), Upstream::default());
     for round in 0..2000 {
-        send_whole(&gate, &upstream, &[], "passes").await.assert_passed();
-        send_whole(&gate, &upstream, &[("x-head", "r")], "refused").await;
+        send_whole(&gate, &upstream, &[], "passes.").await.assert_passed();
+        send_whole(&gate, &upstream, &[("x-head", "r")], "refused.").await;
         send_whole(&gate, &upstream, &[("x-head", "p")], "refused while held r").await;
         for headers in [&[("x-head", "p")][..], &[]] {
             let (client, reply) = start(&gate, &upstream, headers).await;
