@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use filter_wasmtime::{GateOptions, Outcome, Peer, Secret, SharedSource};
 
-use crate::support::{Upstream, gate, gate_with, options, request, send, send_whole, whole};
+use crate::support::{
+    Upstream, answer, gate, gate_with, options, request, send, send_whole, start, whole,
+};
 
 #[tokio::test]
 async fn a_released_request_reaches_the_inner_service_with_the_filters_changes() {
@@ -94,6 +96,15 @@ async fn the_filter_cannot_change_the_path_break_a_header_or_touch_the_body() {
     send_whole(&gate, &upstream, &[("x-head", "h")], "abc.").await.assert_passed();
     assert_eq!(upstream.seen()[0].target, "/v1/x?q=%2f");
     assert_eq!(upstream.seen()[0].body, b"abc.");
+}
+
+#[tokio::test]
+async fn the_filter_cannot_reach_one_request_from_the_callback_of_another() {
+    let (gate, upstream) = (gate(1), Upstream::default());
+    let (client, first) = start(&gate, &upstream, &[("x-head", "p")]).await;
+    send_whole(&gate, &upstream, &[("x-head", "o")], "").await.assert_passed();
+    client.end().await;
+    answer(first).await.assert_passed();
 }
 
 #[tokio::test]

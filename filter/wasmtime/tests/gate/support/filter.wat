@@ -19,6 +19,7 @@
   (import "env" "proxy_set_property" (func $set_property (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_shared_data" (func $get_shared (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_shared_data" (func $set_shared (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_effective_context" (func $act_for (param i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
@@ -27,6 +28,7 @@
   ;; at a time from 65536.
   (memory (export "memory") 32)
   (global $live (mut i32) (i32.const 0))
+  (global $first (mut i32) (i32.const 0))
 
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 65536))
@@ -46,6 +48,7 @@
   (func (export "proxy_on_context_create") (param $context i32) (param $root i32)
     (if (local.get $root) (then
       (global.set $live (i32.add (global.get $live) (i32.const 1)))
+      (if (i32.eqz (global.get $first)) (then (global.set $first (local.get $context))))
       (drop (call $act (call $header <<x-create>>))))))
 
   (func (export "proxy_on_request_headers") (param i32 i32) (param $end i32) (result i32)
@@ -118,6 +121,11 @@
       (if (i32.eqz (call $set_header (i32.const 0) <<:path>> <</evil>>)) (then unreachable))
       (if (i32.eqz (call $add_header (i32.const 0) <<x-a>> <<line\0d\0abreak>>)) (then unreachable))
       (if (i32.eqz (call $set_buffer (i32.const 0) (i32.const 0) (i32.const 1) <<evil>>)) (then unreachable))))
+    ;; o: try to read and answer for the first request of this VM; trap if that works.
+    (if (i32.eq (local.get $what) (i32.const 111)) (then
+      (if (call $act_for (global.get $first)) (then unreachable))
+      (if (call $header <<x-head>>) (then unreachable))
+      (if (i32.eqz (call $send_response (i32.const 403) <<>> <<>> <<>> (i32.const -1))) (then unreachable))))
     ;; d: note the shared data `answer`, and see that it cannot be written (8: compare-and-set).
     (if (i32.eq (local.get $what) (i32.const 100)) (then
       (if (call $get_shared <<answer>> (i32.const 0) (i32.const 4) (i32.const 8)) (then unreachable))

@@ -1,24 +1,26 @@
 //! A filter that obeys the request, an inner service that remembers, and a client that sends slowly.
 
+mod client;
+mod upstream;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use filter_wasmtime::{Abort, BoxError, Gate, GateOptions, GatedBody, Outcome, ReplyBody, Verdict};
+use filter_wasmtime::{Abort, BoxError, Gate, GateOptions, Outcome, ReplyBody, Verdict};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tower::{Layer as _, ServiceExt as _, service_fn};
+
+pub(crate) use self::client::{Sender, settle};
+pub(crate) use self::upstream::{Seen, Upstream};
 
 /// The filter that does what each request tells it to; see `filter.wat`.
 pub(crate) const OBEDIENT: &str = include_str!("filter.wat");
@@ -58,7 +60,7 @@ fn with_texts(wat: &str) -> String {
     let (mut code, mut data, mut address) = (String::new(), String::new(), 1024);
     let mut known = HashMap::new();
     let mut rest = wat;
-    // The comment that explains `<<text>>` is not one.
+    // The comment that explains `<<text>>` has one too, which harms nobody.
     while let Some((before, after)) = rest.split_once("<<") {
         let (text, after) = after.split_once(">>").expect("a text ends with >>");
         let length = text.len() - 2 * text.matches('\\').count();
@@ -74,184 +76,6 @@ fn with_texts(wat: &str) -> String {
     }
     let end = rest.trim_end().strip_suffix(')').expect("a module ends with a parenthesis");
     format!("{code}{end}{data})")
-}
-
-/// What the inner service saw of one request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Seen {
-    pub(crate) target: String,
-    pub(crate) headers: HeaderMap,
-    /// The body as far as it came, and how it ended.
-    pub(crate) body: Vec<u8>,
-    pub(crate) end: Result<(), Abort>,
-}
-
-/// The inner service: reads the body frame by frame and answers 200.
-#[derive(Clone, Default)]
-pub(crate) struct Upstream {
-    seen: Arc<Mutex<Vec<Seen>>>,
-    arrived: Arc<Mutex<Vec<u8>>>,
-    /// Answers as soon as it has the head, and streams back what arrives.
-    echo: bool,
-    /// Reads the body and never answers.
-    hang: bool,
-}
-
-impl Upstream {
-    pub(crate) fn echoing() -> Self {
-        Self { echo: true, ..Self::default() }
-    }
-
-    pub(crate) fn hanging() -> Self {
-        Self { hang: true, ..Self::default() }
-    }
-
-    /// Every request whose body ended, in order.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("no test panicked").clone()
-    }
-
-    /// Every body byte that has arrived so far.
-    pub(crate) fn arrived(&self) -> Vec<u8> {
-        self.arrived.lock().expect("no test panicked").clone()
-    }
-
-    async fn serve(self, request: Request<GatedBody>) -> Response<Answer> {
-        let (parts, body) = request.into_parts();
-        let mut seen = Seen {
-            target: parts.uri.to_string(),
-            headers: parts.headers,
-            body: Vec::new(),
-            end: Ok(()),
-        };
-        let answer = Response::builder().header("lunette-verdict", "internal").header("x-a", "1");
-        if self.echo {
-            return answer.body(Answer::Echo(body)).expect("a response");
-        }
-        let mut body = Guard { body, upstream: self.clone(), seen: Some(&mut seen) };
-        while let Some(frame) = body.body.frame().await {
-            match frame {
-                Ok(frame) => body.take(&frame.into_data().expect("only data")),
-                Err(abort) => {
-                    body.end(Err(abort));
-                    return Response::builder().status(599).body(Answer::text("")).expect("ok");
-                }
-            }
-        }
-        body.end(Ok(()));
-        if self.hang {
-            std::future::pending::<()>().await;
-        }
-        answer.body(Answer::text("done")).expect("a response")
-    }
-}
-
-/// Records a body also if its request is dropped before it ended.
-struct Guard<'a> {
-    body: GatedBody,
-    upstream: Upstream,
-    seen: Option<&'a mut Seen>,
-}
-
-impl Guard<'_> {
-    fn take(&mut self, data: &[u8]) {
-        self.upstream.arrived.lock().expect("no test panicked").extend_from_slice(data);
-        if let Some(seen) = &mut self.seen {
-            seen.body.extend_from_slice(data);
-        }
-    }
-
-    fn end(&mut self, end: Result<(), Abort>) {
-        if let Some(seen) = self.seen.take() {
-            seen.end = end;
-            self.upstream.seen.lock().expect("no test panicked").push(seen.clone());
-        }
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.end(Err(Abort::Unavailable));
-    }
-}
-
-pub(crate) enum Answer {
-    Text(Full<Bytes>),
-    Echo(GatedBody),
-}
-
-impl Answer {
-    fn text(text: &'static str) -> Self {
-        Self::Text(Full::new(Bytes::from_static(text.as_bytes())))
-    }
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut *self {
-            Self::Text(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Echo(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Text(body) if body.is_end_stream())
-    }
-}
-
-/// A body that the test sends piece by piece.
-pub(crate) struct Sent(mpsc::UnboundedReceiver<Result<Frame<Bytes>, BoxError>>);
-
-impl Body for Sent {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.0.poll_recv(cx)
-    }
-}
-
-/// The client's side of a [`Sent`] body; dropping it ends the body.
-pub(crate) struct Sender(mpsc::UnboundedSender<Result<Frame<Bytes>, BoxError>>);
-
-impl Sender {
-    /// Sends one chunk and lets everyone run.
-    pub(crate) async fn send(&self, chunk: impl Into<Bytes>) {
-        // A gate that stopped listening is what some tests want.
-        let _ = self.0.send(Ok(Frame::data(chunk.into())));
-        settle().await;
-    }
-
-    pub(crate) async fn trailers(&self) {
-        let _ = self.0.send(Ok(Frame::trailers(HeaderMap::new())));
-        settle().await;
-    }
-
-    pub(crate) async fn break_off(self) {
-        let _ = self.0.send(Err("connection reset".into()));
-        settle().await;
-    }
-
-    pub(crate) async fn end(self) {
-        drop(self);
-        settle().await;
-    }
-}
-
-/// Lets every task that can run do so.
-pub(crate) async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// What the client got.
@@ -378,12 +202,12 @@ pub(crate) async fn start(
     upstream: &Upstream,
     headers: &[(&str, &str)],
 ) -> (Sender, JoinHandle<Reply>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let request = request(headers).body(Sent(receiver)).expect("a request");
+    let (sender, body) = client::channel();
+    let request = request(headers).body(body).expect("a request");
     let (gate, upstream) = (gate.clone(), upstream.clone());
     let reply = tokio::spawn(async move { send(&gate, &upstream, request).await });
     settle().await;
-    (Sender(sender), reply)
+    (sender, reply)
 }
 
 /// The answer to a request under way, which must come soon.
