@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::UNIX_EPOCH;
 
-use filter::{Headers, Reply, UnixMillis};
+use filter::{Headers, PermitId, Reply, UnixMillis};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
 
@@ -76,10 +76,14 @@ pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
 }
 
 /// Tells the host's access log how the request was judged.
-pub(crate) fn record_verdict(code: &str, reason: &str) {
-    // A host without these properties only logs less.
-    let _ = hostcalls::set_property(vec!["lunette.code"], Some(code.as_bytes()));
-    let _ = hostcalls::set_property(vec!["lunette.reason"], Some(reason.as_bytes()));
+pub(crate) fn record_verdict(code: &str, reason: &str, id: PermitId) {
+    let id = filter::hex::encode(&id.0);
+    for (name, value) in
+        [("lunette.code", code), ("lunette.reason", reason), ("lunette.request_id", &id)]
+    {
+        // A host without these properties only logs less.
+        let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
+    }
 }
 
 /// Answers the request here.

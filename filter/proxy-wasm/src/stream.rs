@@ -132,7 +132,7 @@ impl Stream {
                     release.tail.end()?;
                 }
                 send_on(&filter, &release.permit)?;
-                host::record_verdict("released", "released");
+                host::record_verdict("released", "released", self.id);
                 self.state = State::Tail(release.tail);
                 Ok(Action::Continue)
             }
@@ -144,7 +144,7 @@ impl Stream {
         outcome.unwrap_or_else(|stop| {
             self.state = State::Answered;
             let (reply, code, reason) = stop.answer(self.id);
-            host::record_verdict(code, reason);
+            host::record_verdict(code, reason, self.id);
             host::send(&reply);
             Action::Pause
         })

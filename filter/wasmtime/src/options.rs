@@ -15,7 +15,8 @@ pub struct GateOptions {
     pub vms: NonZeroUsize,
     /// The most memory one VM may hold, in bytes; 64 MiB by default.
     pub memory_bytes: usize,
-    /// The longest one call into the filter may take by the wall clock; 20 ms by default.
+    /// The longest one call into the filter may take; 100 ms by default. The wall clock counts, so
+    /// less would mistake a thread that the system set aside for a filter that loops.
     pub call_deadline: Duration,
     /// The most body bytes held for a request while the filter pauses, beside the chunk at hand
     /// (at most 64 KiB); 1 MiB by default, and 413 beyond it.
@@ -37,7 +38,7 @@ impl Default for GateOptions {
         Self {
             vms: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             memory_bytes: 64 << 20,
-            call_deadline: Duration::from_millis(20),
+            call_deadline: Duration::from_millis(100),
             held_bytes: 1 << 20,
             body_idle: Duration::from_secs(10),
             body_deadline: Duration::from_mins(1),

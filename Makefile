@@ -1,0 +1,86 @@
+# Everything that is done with Lunette, each as one target. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test wasm build lint unit docs deny purity worker bench tools reference clean
+
+# One profile for `run` and `test`, so that candle and wasmtime compile once.
+CARGO_BUILD := cargo build --locked --profile ci
+WASM := target/wasm32-wasip1/wasm/filter_proxy_wasm.wasm
+FILTER := target/ci/filter_proxy_wasm.wasm
+TOOLS := target/tools
+REFERENCE := target/reference
+
+export LUNETTE_FILTER := $(CURDIR)/$(WASM)
+export LUNETTE_TEST_PYTHON := $(CURDIR)/$(REFERENCE)/bin/python
+export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
+
+say = @printf '\n\033[1m==> %s\033[0m\n' "$(1)"
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: toolchain build ## start gate and node on this machine, and cut out a photo
+	@scripts/run
+
+test: toolchain tools lint build purity reference unit docs deny ## run every test, installing what they need
+	$(call say,all of it passed)
+
+build: wasm ## build the binary, with the filter beside it
+	$(call say,building lunette (the first time takes a quarter of an hour))
+	@$(CARGO_BUILD) -p inference-node
+	@cp $(WASM) $(FILTER)
+
+wasm: toolchain ## build the filter as a proxy-wasm module
+	$(call say,building the filter)
+	@cargo build --locked --profile wasm -p filter-proxy-wasm --target wasm32-wasip1
+	@ls -l $(WASM) | awk '{ print $$9 ": " $$5 " bytes" }'
+
+lint: toolchain ## formatting and clippy, for native and both Wasm targets
+	$(call say,formatting)
+	@cargo fmt --all --check
+	$(call say,clippy)
+	@cargo clippy --locked --profile ci --all-targets -- -D warnings
+	@cargo clippy --locked --profile wasm -p filter-proxy-wasm --target wasm32-wasip1 -- -D warnings
+	@cargo clippy --locked --profile wasm -p edge --target wasm32-unknown-unknown -- -D warnings
+
+unit: tools build reference ## tests and doctests
+	$(call say,fetching the model's weights)
+	@target/ci/lunette models fetch u2netp
+	$(call say,tests)
+	@cargo nextest run --locked --cargo-profile ci
+	$(call say,doctests)
+	@cargo test --locked --profile ci --doc
+
+docs: toolchain ## the API documentation, without a warning
+	$(call say,documentation)
+	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --profile ci --no-deps
+
+deny: tools ## licences, sources and banned crates of all dependencies
+	$(call say,licences, sources and bans)
+	@cargo deny --log-level error check bans licenses sources
+
+purity: toolchain ## what the filter imports as a Wasm module: nothing but the standard library's own
+	$(call say,purity of the filter)
+	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
+	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
+
+worker: toolchain ## build the Cloudflare Worker's module
+	@cargo build --locked --profile wasm -p edge --target wasm32-unknown-unknown
+
+bench: build ## measure, side by side with peers; writes target/bench/summary.json
+	$(call say,bench)
+	@cargo run --locked --profile ci -p conformance --bin bench
+
+toolchain:
+	@scripts/setup toolchain
+
+tools:
+	@scripts/setup tools $(TOOLS)
+
+reference:
+	@scripts/setup reference $(REFERENCE)
+
+clean: ## remove everything that was built
+	@cargo clean
