@@ -1,0 +1,4 @@
+//! Images in and out: decoded within limits, encoded without metadata.
+
+pub mod decode;
+pub mod encode;

@@ -1,0 +1,86 @@
+//! Background removal: a photo goes in, the same photo with alpha comes out.
+//!
+//! Results agree with [rembg](https://github.com/danielgatis/rembg) 2.0.86 on the same weights:
+//! `tests/background_parity.rs` compares the two on photos.
+
+mod lanczos;
+pub mod matte;
+pub mod network;
+pub mod preprocess;
+
+use std::path::Path;
+
+use candle_core::{Device, Module, Tensor};
+use image::{DynamicImage, RgbaImage};
+
+use self::{
+    matte::Matte,
+    network::{Config, U2Net},
+};
+use crate::models::{
+    Model, ModelError,
+    weights::{ModelCard, Weights, WeightsError},
+};
+
+/// U^2-Net with the work before and after it.
+pub struct BackgroundRemoval {
+    network: U2Net,
+    device: Device,
+}
+
+impl BackgroundRemoval {
+    /// Loads the weights of `card` from the safetensors file at `path` onto `device`.
+    pub fn load(card: &'static ModelCard, path: &Path, device: Device) -> Result<Self, LoadError> {
+        let config = Config::of(card.name).ok_or(LoadError::OtherTask { name: card.name })?;
+        let weights = Weights::load(card, path)?;
+        let network = U2Net::new(&config, weights.tensors(&device)?)?;
+        Ok(Self { network, device })
+    }
+
+    /// The mattes of `images`, each of its own image's size.
+    pub fn mattes(&self, images: &[DynamicImage]) -> Result<Vec<Matte>, ModelError> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inputs = images
+            .iter()
+            .map(|image| preprocess::normalise(image, &self.device))
+            .collect::<Result<Vec<_>, _>>()?;
+        let batch = Tensor::stack(&inputs, 0)?; // [B, 3, 320, 320]
+        let saliency = self.network.forward(&batch)?.squeeze(1)?; // [B, 320, 320]
+        let saliency = saliency.to_device(&Device::Cpu)?.to_vec3::<f32>()?;
+        let matte = |(image, map): (&DynamicImage, Vec<Vec<f32>>)| {
+            Matte::from_saliency(&map.concat(), image.width(), image.height())
+        };
+        Ok(images.iter().zip(saliency).map(matte).collect())
+    }
+}
+
+impl Model for BackgroundRemoval {
+    /// A decoded image, the right way up.
+    type Input = DynamicImage;
+    /// The cut-out, of the same size.
+    type Output = RgbaImage;
+
+    fn run(&self, batch: &[DynamicImage]) -> Result<Vec<RgbaImage>, ModelError> {
+        let mattes = self.mattes(batch)?;
+        Ok(batch.iter().zip(mattes).map(|(image, matte)| matte.cut_out(image)).collect())
+    }
+}
+
+/// Why background removal could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The weights are absent or not the pinned ones.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The card is of a model that does something else.
+    #[error("`{name}` is not a model for background removal")]
+    OtherTask {
+        /// The model.
+        name: &'static str,
+    },
+    /// The weights do not fit the architecture, or the device cannot hold them.
+    #[error("the network cannot be built: {0}")]
+    Network(#[from] candle_core::Error),
+}
