@@ -1,1 +1,5 @@
-//! x
+//! The inference node.
+pub mod clock;
+pub mod keys;
+pub mod private_file;
+pub mod secrets;
