@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -144,6 +145,12 @@ pub trait KeyRing {
     /// `Ok(None)` for a key that exists only turns an owner away; answering a record that was
     /// withdrawn lets a stranger in.
     fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, Unavailable>;
+}
+
+impl<K: KeyRing + ?Sized> KeyRing for Arc<K> {
+    fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, Unavailable> {
+        (**self).find(id)
+    }
 }
 
 /// The records cannot be read now.

@@ -57,7 +57,7 @@ where
                     continue;
                 }
             },
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = until(&mut stop) => break,
         };
         let connection = connection(&builder, stream, peer, service.clone());
         let connection = graceful.watch(connection);
@@ -69,6 +69,11 @@ where
         });
     }
     let _ = tokio::time::timeout(CLOSING, graceful.shutdown()).await;
+}
+
+/// Waits until `stop` is true, or can never become so.
+async fn until(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await.map(drop);
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -1,0 +1,148 @@
+use super::*;
+
+fn machine() -> Machine {
+    Machine {
+        data: Some("/home/me/.local/share".into()),
+        cache: Some("/home/me/.cache".into()),
+        program: "/opt/lunette".into(),
+        cores: 6,
+    }
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let file = toml::from_str(text).unwrap();
+    check(CommonFlags::default(), ServeFlags::default(), file, &machine())
+}
+
+fn problem(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_configuration_is_a_loopback_development_machine() {
+    let config = load("").unwrap();
+    assert_eq!((config.mode, config.environment), (Mode::Development, Environment::Test));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.operator.to_string(), "127.0.0.1:9090");
+    assert_eq!(config.gate, Gate::Embedded);
+    assert_eq!(config.gates, [GateKey { gate: "embedded".into(), version: 1 }]);
+    assert_eq!((config.threads, config.gate_vms), (6, 6));
+    assert_eq!(config.filter, PathBuf::from("/opt/lunette/filter_proxy_wasm.wasm"));
+    assert_eq!(config.data, PathBuf::from("/home/me/.local/share/lunette"));
+    assert_eq!(config.models, PathBuf::from("/home/me/.cache/lunette/models"));
+    assert_eq!(config.policy, PolicySource::built_in());
+    assert_eq!((config.upload.total, config.upload.per_key), (256 << 20, 64 << 20));
+    assert_eq!(config.upload.minimum_rate, 16 << 10);
+    assert_eq!(config.queue, Queue { waiting: 16, deadline: Duration::from_secs(30) });
+}
+
+#[test]
+fn a_listener_that_others_can_reach_implies_production() {
+    for address in ["0.0.0.0:80", "192.0.2.1:80", "[::]:80", "[2001:db8::1]:80"] {
+        let config = load(&format!("listen = \"{address}\"")).unwrap();
+        assert_eq!((config.mode, config.environment), (Mode::Production, Environment::Live));
+        let problem = problem(&format!("listen = \"{address}\"\nmode = \"development\""));
+        assert!(problem.starts_with("mode: ") && problem.contains(address), "{problem}");
+    }
+    for address in ["127.9.9.9:80", "[::1]:80"] {
+        let config = load(&format!("listen = \"{address}\"")).unwrap();
+        assert_eq!(config.mode, Mode::Development, "{address}");
+    }
+    assert_eq!(load("mode = \"production\"").unwrap().environment, Environment::Live);
+}
+
+#[test]
+fn the_operator_listener_is_loopback_and_not_the_public_one() {
+    assert!(problem("operator = \"0.0.0.0:9090\"").starts_with("operator: 0.0.0.0:9090"));
+    assert!(problem("listen = \"127.0.0.1:9090\"").contains("expected another port"));
+    assert!(load("listen = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"").is_ok());
+}
+
+#[test]
+fn an_external_gate_has_a_name_of_its_own() {
+    let config = load("gate = \"external\"\ngates = [\"envoy-1\", \"envoy-1@2\"]").unwrap();
+    let versions: Vec<_> =
+        config.gates.iter().map(|key| (key.gate.as_str(), key.version)).collect();
+    assert_eq!(versions, [("envoy-1", 1), ("envoy-1", 2)]);
+    for (names, part) in [
+        ("", "name the gates"),
+        ("\"a b\"", "\"a b\""),
+        ("\"a@\"", "\"a@\""),
+        ("\"a@0\"", "\"a@0\""),
+        ("\"a@+1\"", "\"a@+1\""),
+        ("\"a@4294967296\"", "4294967296"),
+        ("\"embedded\"", "choose another"),
+        ("\"a\", \"a@1\"", "twice"),
+    ] {
+        let problem = problem(&format!("gate = \"external\"\ngates = [{names}]"));
+        assert!(problem.starts_with("gates: ") && problem.contains(part), "{problem}");
+    }
+}
+
+#[test]
+fn a_key_may_always_upload_the_largest_body_of_the_policy() {
+    let problem = problem("[upload]\ntotal = \"40MiB\"");
+    assert!(problem.contains("10485760") && problem.contains("12582912"), "{problem}");
+    assert!(load("[upload]\ntotal = \"40MiB\"\nshare_per_key = \"1/3\"").is_ok());
+}
+
+#[test]
+fn numbers_that_cannot_be_meant_are_refused() {
+    for (text, setting) in [
+        ("threads = 1025", "threads: "),
+        ("gate_vms = 1025", "gate_vms: "),
+        ("audience = \"two words\"", "audience: "),
+        ("[queue]\nwaiting = 4097", "queue.waiting: "),
+        ("[upload]\nidle = \"0s\"", "upload.idle: "),
+        ("[upload]\ndeadline = \"0s\"", "upload.deadline: "),
+    ] {
+        let problem = problem(text);
+        assert!(problem.starts_with(setting), "{problem}");
+    }
+}
+
+#[test]
+fn flags_outrank_the_file() {
+    let file = toml::from_str("audience = \"file\"\nthreads = 2\ndata = \"/file\"").unwrap();
+    let serve = ServeFlags { audience: Some("flag".into()), ..ServeFlags::default() };
+    let common = CommonFlags { data: Some("/flag".into()), ..CommonFlags::default() };
+    let config = check(common, serve, file, &machine()).unwrap();
+    assert_eq!((config.audience.as_str(), config.threads), ("flag", 2));
+    assert_eq!(config.data, PathBuf::from("/flag"));
+}
+
+#[test]
+fn without_a_home_the_places_must_be_named() {
+    let homeless = Machine { data: None, cache: None, ..machine() };
+    let load = |text: &str| {
+        let file = toml::from_str(text).unwrap();
+        check(CommonFlags::default(), ServeFlags::default(), file, &homeless)
+    };
+    assert!(load("models = \"/m\"").unwrap_err().to_string().contains("data = "));
+    assert!(load("data = \"/d\"").unwrap_err().to_string().contains("models = "));
+    assert!(load("data = \"/d\"\nmodels = \"/m\"").is_ok());
+}
+
+#[test]
+fn the_commented_example_shows_every_setting_with_its_default() {
+    let example = include_str!("../../../../lunette.toml");
+    toml::from_str::<Settings>(example).unwrap();
+    let uncommented: String = example
+        .lines()
+        .map(|line| line.strip_prefix("#").filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let file: Settings = toml::from_str(&uncommented).unwrap();
+    let shown = format!("{file:?}");
+    assert!(!shown.contains("None"), "a setting is missing: {shown}");
+    let places = Settings {
+        root_secret_file: None,
+        policy: None,
+        data: None,
+        models: None,
+        filter: None,
+        ..file
+    };
+    let config = check(CommonFlags::default(), ServeFlags::default(), places, &machine()).unwrap();
+    assert_eq!(config, load("").unwrap());
+}
