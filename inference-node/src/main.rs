@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The binary `lunette`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    inference_node::cli::run()
+}

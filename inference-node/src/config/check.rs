@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use filter::Environment;
 
-use super::file::File;
+use super::file::Settings;
 use super::units::Share;
 use super::{
     CommonFlags, Config, ConfigError, EMBEDDED_GATE, Gate, GateKey, LogFormat, Mode, PolicySource,
@@ -47,7 +47,7 @@ impl Machine {
             program: program
                 .as_deref()
                 .and_then(|path| path.parent())
-                .unwrap_or("".as_ref())
+                .unwrap_or_else(|| "".as_ref())
                 .into(),
             cores: thread::available_parallelism().map_or(1, Into::into),
         }
@@ -57,16 +57,15 @@ impl Machine {
 pub(super) fn check(
     common: CommonFlags,
     serve: ServeFlags,
-    file: File,
+    file: Settings,
     machine: &Machine,
 ) -> Result<Config, ConfigError> {
-    let listen = serve.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
-    let operator =
-        serve.operator.or(file.operator).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090)));
+    let listen = serve.listen.or(file.listen).unwrap_or_else(|| loopback(8080));
+    let operator = serve.operator.or(file.operator).unwrap_or_else(|| loopback(9090));
     check_listeners(listen, operator)?;
     let policy = match common.policy.or(file.policy) {
         Some(path) => PolicySource::read(&path)?,
-        None => PolicySource::built_in(),
+        None => PolicySource::built_in()?,
     };
     let upload = upload(&serve, &file.upload, &policy)?;
     let queue = queue(&serve, &file.queue)?;
@@ -106,6 +105,10 @@ pub(super) fn check(
         log: serve.log.or(file.log).unwrap_or(LogFormat::Text),
         policy,
     })
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 fn check_listeners(listen: SocketAddr, operator: SocketAddr) -> Result<(), ConfigError> {
@@ -228,7 +231,7 @@ fn count(
 }
 
 fn span(wanted: Option<super::Span>, default_seconds: u64) -> Duration {
-    wanted.map_or(Duration::from_secs(default_seconds), |span| span.0)
+    wanted.map_or_else(|| Duration::from_secs(default_seconds), |span| span.0)
 }
 
 fn require<P: Into<String>>(

@@ -11,7 +11,7 @@ use super::{ConfigError, Gate, LogFormat, Mode};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct Settings {
     pub(super) mode: Option<Mode>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) operator: Option<SocketAddr>,
@@ -54,11 +54,11 @@ pub(super) struct Queue {
 }
 
 /// Reads a file. Relative paths in it start at its own folder.
-pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
     let mut file = parse(path, &text)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let paths = [
         &mut file.filter,
         &mut file.policy,
@@ -72,7 +72,7 @@ pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
     Ok(file)
 }
 
-fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     toml::from_str(text).map_err(|error| {
         let begin = error.span().map_or(0, |span| span.start);
         let before = text.get(..begin).unwrap_or(text);

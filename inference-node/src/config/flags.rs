@@ -37,7 +37,7 @@ pub struct CommonFlags {
         )
     )]
     pub policy: Option<PathBuf>,
-    /// The file of the root secret; LUNETTE_ROOT_SECRET outranks it
+    /// The file of the root secret; `LUNETTE_ROOT_SECRET` outranks it
     #[arg(long, global = true, env = "LUNETTE_ROOT_SECRET_FILE", value_name = "FILE")]
     pub root_secret_file: Option<PathBuf>,
 }

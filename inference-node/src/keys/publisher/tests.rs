@@ -46,9 +46,9 @@ fn a_change_by_another_connection_is_published_within_the_promised_time() {
     let record = publisher.find(&id).unwrap().unwrap();
     assert!(record.revoked);
     assert_eq!(record.version, 2);
-    let published = publisher.current().unwrap();
-    assert!(published.epoch() > before);
-    assert_eq!(published.epoch(), store.epoch().unwrap());
+    let current = publisher.current().unwrap();
+    assert!(current.epoch() > before);
+    assert_eq!(current.epoch(), store.epoch().unwrap());
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn gates_get_the_entries_of_the_snapshot() {
     let mut store = Store::open(folder.path()).unwrap();
     let id = create(&mut store);
     let publisher = open(folder.path(), POLICY);
-    let published = publisher.current().unwrap();
+    let current = publisher.current().unwrap();
     let get = |name: &str| publisher.get(name.as_bytes());
     let (epoch, count) = get(snapshot::EPOCH).unwrap();
-    assert_eq!(epoch, published.epoch().to_le_bytes());
+    assert_eq!(epoch, current.epoch().to_le_bytes());
     assert_ne!(count, 0);
     assert_eq!(get(snapshot::POLICY).unwrap().0, POLICY);
     let bucket = get(&snapshot::bucket_name(snapshot::bucket_of(&id))).unwrap().0;
