@@ -65,7 +65,7 @@ pub(super) fn check(
     check_listeners(listen, operator)?;
     let policy = match common.policy.or(file.policy) {
         Some(path) => PolicySource::read(&path)?,
-        None => PolicySource::built_in(),
+        None => PolicySource::built_in()?,
     };
     let upload = upload(&serve, &file.upload, &policy)?;
     let queue = queue(&serve, &file.queue)?;

@@ -26,16 +26,7 @@ pub struct CommonFlags {
     #[arg(long, global = true, env = "LUNETTE_ENVIRONMENT", value_parser = environment)]
     pub environment: Option<Environment>,
     /// The policy file [default: a built-in one, shown by `lunette serve --help`]
-    #[arg(
-        long,
-        global = true,
-        env = "LUNETTE_POLICY",
-        value_name = "FILE",
-        long_help = concat!(
-            "The policy file [default: the built-in one that follows]\n\n",
-            include_str!("../../../filter/policy.json"),
-        )
-    )]
+    #[arg(long, global = true, env = "LUNETTE_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The file of the root secret; `LUNETTE_ROOT_SECRET` outranks it
     #[arg(long, global = true, env = "LUNETTE_ROOT_SECRET_FILE", value_name = "FILE")]

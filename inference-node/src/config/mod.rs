@@ -175,20 +175,22 @@ impl Config {
 
 impl PolicySource {
     /// The built-in policy.
-    pub fn built_in() -> Self {
-        let policy =
-            Policy::parse(DEFAULT_POLICY.as_bytes()).expect("the built-in policy is right");
-        Self { origin: "built-in policy".to_owned(), text: DEFAULT_POLICY.into(), policy }
+    pub fn built_in() -> Result<Self, ConfigError> {
+        Self::parse("built-in policy".to_owned(), DEFAULT_POLICY.into())
     }
 
     /// Reads and checks a policy file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let origin = path.display().to_string();
-        let policy = Policy::parse(&text)
-            .map_err(|error| ConfigError::Policy { file: origin.clone(), error })?;
-        Ok(Self { origin, text, policy })
+        Self::parse(path.display().to_string(), text)
+    }
+
+    fn parse(origin: String, text: Vec<u8>) -> Result<Self, ConfigError> {
+        match Policy::parse(&text) {
+            Ok(policy) => Ok(Self { origin, text, policy }),
+            Err(error) => Err(ConfigError::Policy { file: origin, error }),
+        }
     }
 
     /// The scopes that its routes ask for, each once.

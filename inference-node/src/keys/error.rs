@@ -11,7 +11,7 @@ pub enum StoreError {
     /// The folder or file cannot be used.
     #[error("key database: {0}")]
     File(#[from] private_file::Error),
-    /// SQLite failed.
+    /// The database itself failed.
     #[error("key database: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The database was made by another version of Lunette.

@@ -51,7 +51,7 @@ struct Source {
     connection: Connection,
     /// Device and inode: a database that was deleted or exchanged is not this one any more.
     file: (u64, u64),
-    /// SQLite's count of commits by others (`PRAGMA data_version`).
+    /// The count of commits by others (`PRAGMA data_version`).
     data_version: i64,
 }
 

@@ -79,7 +79,7 @@ fn other_schema(found: i64) -> StoreError {
 }
 
 /// Switches to a write-ahead log, with which readers and a writer do not wait for each other.
-/// SQLite does not apply the busy timeout to this switch, so it is tried again here.
+/// `SQLite` does not apply the busy timeout to this switch, so it is tried again here.
 fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
     let begin = Instant::now();
     loop {

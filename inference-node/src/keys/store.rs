@@ -1,4 +1,4 @@
-//! The key records, in an embedded SQLite database.
+//! The key records, in an embedded `SQLite` database.
 //!
 //! Every change and the epoch it makes are one transaction. The epoch only grows, also when the
 //! clock goes back.
@@ -265,7 +265,7 @@ fn find(connection: &Connection, id: &KeyId) -> Result<StoredKey, StoreError> {
     rows.next()?.map_or_else(|| Err(StoreError::Unknown(id.clone())), StoredKey::read)
 }
 
-/// SQLite's integers are signed; a time beyond them is as good as never.
+/// `SQLite`'s integers are signed; a time beyond them is as good as never.
 fn column(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX)
 }

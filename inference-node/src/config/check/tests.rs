@@ -30,7 +30,7 @@ fn an_empty_configuration_is_a_loopback_development_machine() {
     assert_eq!(config.filter, PathBuf::from("/opt/lunette/filter_proxy_wasm.wasm"));
     assert_eq!(config.data, PathBuf::from("/home/me/.local/share/lunette"));
     assert_eq!(config.models, PathBuf::from("/home/me/.cache/lunette/models"));
-    assert_eq!(config.policy, PolicySource::built_in());
+    assert_eq!(config.policy, PolicySource::built_in().unwrap());
     assert_eq!((config.upload.total, config.upload.per_key), (256 << 20, 64 << 20));
     assert_eq!(config.upload.minimum_rate, 16 << 10);
     assert_eq!(config.queue, Queue { waiting: 16, deadline: Duration::from_secs(30) });
@@ -127,12 +127,11 @@ fn without_a_home_the_places_must_be_named() {
 fn the_commented_example_shows_every_setting_with_its_default() {
     let example = include_str!("../../../../lunette.toml");
     toml::from_str::<Settings>(example).unwrap();
-    let uncommented: String = example
+    let uncommented: Vec<_> = example
         .lines()
         .map(|line| line.strip_prefix("#").filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
-        .map(|line| format!("{line}\n"))
         .collect();
-    let file: Settings = toml::from_str(&uncommented).unwrap();
+    let file: Settings = toml::from_str(&uncommented.join("\n")).unwrap();
     let shown = format!("{file:?}");
     assert!(!shown.contains("None"), "a setting is missing: {shown}");
     let places = Settings {

@@ -6,7 +6,7 @@ use filter::Pepper;
 use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
