@@ -1,5 +1,15 @@
-//! The inference node: the gate and the models on one machine.
+//! The inference node: a gate and models in one process.
+//!
+//! ```text
+//! client ──▶ server ──▶ gate (wasmtime) ──▶ api ──▶ engine ──▶ models
+//!                          ▲                 ▲
+//!                          └── keys, policy ─┘
+//! ```
+//!
+//! [`serve`](serve::serve) puts it together; [`api`] says in which order a request passes. `models`
+//! knows nothing of HTTP, `engine` nothing of images, `api` nothing of candle.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -10,12 +20,8 @@ pub mod metrics;
 pub mod models;
 pub mod private_file;
 pub mod provision;
+pub mod readiness;
 pub mod secrets;
-
-/// Serves until it is told to stop.
-pub fn serve(
-    _config: &config::Config,
-    _provisions: &provision::Provisions,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    Err("this build cannot serve yet".into())
-}
+pub mod serve;
+pub mod server;
+pub mod shutdown;

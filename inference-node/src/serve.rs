@@ -26,7 +26,7 @@ use crate::metrics::{Metrics, Watched};
 use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError};
 use crate::models::cache::Cache;
 use crate::models::weights;
-use crate::provision::{ProvisionError, Provisions, provision};
+use crate::provision::Provisions;
 use crate::readiness::Readiness;
 use crate::shutdown::Drain;
 use crate::{clock, server, shutdown};
@@ -34,9 +34,6 @@ use crate::{clock, server, shutdown};
 /// Why the node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Something that must exist does not.
-    #[error(transparent)]
-    Provision(#[from] ProvisionError),
     /// The key store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,15 +65,22 @@ pub enum ServeError {
     Unfinished(usize),
 }
 
+impl ServeError {
+    /// Whether the configuration is wrong, rather than the machine.
+    pub fn is_a_mistake(&self) -> bool {
+        matches!(self, Self::UnknownModel(_))
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, then finishes what is in flight.
-pub fn serve(config: Config) -> Result<(), ServeError> {
+pub fn serve(config: &Config, provisions: &Provisions) -> Result<(), ServeError> {
     // The matrix products of the model use this pool; one already built is as good.
     let _ = rayon_threads(config.threads);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(config.threads.max(4))
         .build()?;
-    runtime.block_on(run(config))
+    runtime.block_on(run(config, provisions))
 }
 
 /// The number of threads of the pool that the model's matrix products run on.
@@ -84,9 +88,8 @@ fn rayon_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()
 }
 
-async fn run(config: Config) -> Result<(), ServeError> {
+async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError> {
     let started = clock::now();
-    let provisions = provision(&config)?;
     let publisher = Arc::new(Publisher::open(
         &config.data,
         &config.policy.text,
@@ -94,13 +97,13 @@ async fn run(config: Config) -> Result<(), ServeError> {
         provisions.root.pepper(config.environment),
     )?);
     let gate = match config.gate {
-        config::Gate::Embedded => Some(load_gate(&config, &provisions, &publisher)?),
+        config::Gate::Embedded => Some(load_gate(config, provisions, &publisher)?),
         config::Gate::External => None,
     };
-    let engine = load_model(&config)?;
+    let engine = load_model(config)?;
 
     let drain = Drain::default();
-    let uploads = Uploads::new(upload_limits(&config));
+    let uploads = Uploads::new(upload_limits(config));
     let watched = watched(&uploads, &engine, gate.as_ref());
     let metrics = Arc::new(Metrics::new(watched));
     let readiness = Readiness::new(drain.clone());
@@ -136,7 +139,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     // Ready means that a whole job has gone through, not that a file was read.
     first_run(&engine).await?;
     readiness.model_has_run();
-    announce(&config, &provisions);
+    announce(config, provisions);
 
     let signal = shutdown::signal().await?;
     tracing::info!(signal, in_flight = drain.in_flight(), "draining: new requests get 503");
@@ -287,7 +290,7 @@ fn watched(
         ("gate_rebuilds", "VMs built anew", true, |s| s.rebuilds),
         ("gate_contexts", "Requests under way in the gate", false, |s| s.live_contexts as u64),
     ];
-    for gate in gate {
+    if let Some(gate) = gate {
         watched.extend(readings.map(|(name, help, grows, of)| {
             let gate = gate.clone();
             Watched { name, help, grows, read: Box::new(move || of(&gate.stats())) }

@@ -2,6 +2,7 @@
 
 mod gates;
 mod keys;
+pub mod models;
 mod output;
 mod policy;
 mod serve;
@@ -12,9 +13,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{CommonFlags, ConfigError, argument_problem};
+use crate::config::{CommonFlags, Config, ConfigError, argument_problem};
 use crate::keys::{RightsError, StoreError};
+use crate::models::cache::Cache;
 use crate::provision::ProvisionError;
+use crate::serve::ServeError;
 
 /// Exit code of a mistake in arguments or configuration (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
@@ -56,6 +59,9 @@ enum Command {
     /// Check a policy, and publish it with the keys
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// List, fetch and verify the weights of models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
 }
 
 /// Why a command failed: one line for people.
@@ -84,7 +90,10 @@ pub enum Error {
     Output(#[from] io::Error),
     /// Serving failed.
     #[error(transparent)]
-    Serve(#[from] Box<dyn std::error::Error + Send + Sync>),
+    Serve(#[from] ServeError),
+    /// The weights of a model could not be brought or read.
+    #[error(transparent)]
+    Models(#[from] models::ModelsError),
 }
 
 impl Error {
@@ -94,7 +103,9 @@ impl Error {
             | Self::Store(_)
             | Self::Unavailable
             | Self::Output(_)
-            | Self::Serve(_) => FAILURE,
+            | Self::Models(_) => FAILURE,
+            Self::Serve(error) if error.is_a_mistake() => USAGE,
+            Self::Serve(_) => FAILURE,
             Self::Config(_) | Self::Provision(_) | Self::Argument(_) | Self::Rights(_) => USAGE,
         }
     }
@@ -124,6 +135,10 @@ impl Cli {
             Command::Keys(command) => command.run(&self.common),
             Command::Gates(command) => command.run(&self.common),
             Command::Policy(command) => command.run(&self.common),
+            Command::Models(command) => {
+                let config = Config::load_for_tools(&self.common)?;
+                Ok(models::run(&command, &Cache::new(config.models), &mut io::stdout().lock())?)
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ impl ServeCommand {
         let config = Config::load(common, &self.flags)?;
         log(config.log);
         let provisions = provision(&config)?;
-        Ok(crate::serve(&config, &provisions)?)
+        Ok(crate::serve::serve(&config, &provisions)?)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One image on the device, and one being decoded meanwhile.
-pub const TURNS: usize = 2;
+pub(super) const TURNS: usize = 2;
 
 /// Counts jobs that wait or run.
 pub struct Admission {
