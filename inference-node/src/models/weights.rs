@@ -30,7 +30,7 @@ pub struct ModelCard {
     pub safetensors: Pin,
 }
 
-/// A wheel on PyPI, at one version.
+/// A Python wheel that pip finds under this name, at one version.
 #[derive(Debug)]
 pub struct Package {
     /// The package's name.

@@ -12,8 +12,7 @@ impl Matte {
     /// Stretches a 320x320 saliency map over the whole range from 0 to 255, and resizes it to `width` x `height`.
     ///
     /// A flat map has nothing to stretch and becomes all background.
-    pub fn from_saliency(saliency: &[f32], width: u32, height: u32) -> Self {
-        let side = u32::try_from(SIDE).expect("a constant of three digits");
+    pub(super) fn from_saliency(saliency: &[f32], width: u32, height: u32) -> Self {
         let lowest = saliency.iter().copied().fold(f32::INFINITY, f32::min);
         let highest = saliency.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         #[expect(
@@ -26,7 +25,7 @@ impl Matte {
             .map(|value| ((value - lowest) / (highest - lowest) * 255.0) as u8)
             .collect();
 
-        let alpha = resize::<1>(&mask, (side, side), (width, height));
+        let alpha = resize::<1>(&mask, (SIDE.into(), SIDE.into()), (width, height));
         Self(GrayImage::from_raw(width, height, alpha).expect("as many pixels as were asked for"))
     }
 
@@ -68,7 +67,7 @@ mod tests {
     fn the_map_is_stretched_over_the_whole_range() {
         // 0.2 and 0.4 are the ends of this map's range.
         let saliency: Vec<f32> =
-            (0..SIDE * SIDE).map(|i| if i < SIDE * SIDE / 2 { 0.2 } else { 0.4 }).collect();
+            (0..320 * 320).map(|i| if i < 320 * 160 { 0.2 } else { 0.4 }).collect();
         let matte = Matte::from_saliency(&saliency, 320, 320);
         assert_eq!(matte.alpha().get_pixel(0, 0).0, [0]);
         assert_eq!(matte.alpha().get_pixel(319, 319).0, [255]);
@@ -77,7 +76,7 @@ mod tests {
     #[test]
     fn values_between_are_cut_off_not_rounded() {
         // 0.999 * 255 = 254.7
-        let mut saliency = vec![0.999; SIDE * SIDE];
+        let mut saliency = vec![0.999; 320 * 320];
         (saliency[0], saliency[1]) = (0.0, 1.0);
         let matte = Matte::from_saliency(&saliency, 320, 320);
         assert_eq!(matte.alpha().get_pixel(160, 160).0, [254]);
@@ -85,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_flat_map_is_all_background() {
-        let matte = Matte::from_saliency(&vec![0.7; SIDE * SIDE], 3, 5).unwrap();
+        let matte = Matte::from_saliency(&vec![0.7; 320 * 320], 3, 5);
         assert_eq!(matte.alpha().dimensions(), (3, 5));
         assert!(matte.alpha().pixels().all(|pixel| pixel.0 == [0]));
     }

@@ -13,7 +13,7 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d, ops::sigmoid};
 
 /// The side of the square that the network was trained on, in pixels.
-pub const SIDE: usize = 320;
+pub const SIDE: u16 = 320;
 
 /// The channels of each stage of the outer U.
 #[derive(Clone, Debug)]
@@ -242,8 +242,7 @@ impl Module for U2Net {
             map = block.forward(&Tensor::cat(&[&above, skip], 1)?)?;
             stages.push(map.clone());
         }
-        stages.rotate_left(1);
-        stages[..self.decoder.len()].reverse();
+        stages.reverse(); // stages 1 to 6, as the sides are numbered
 
         let sides = self
             .sides
@@ -282,7 +281,8 @@ mod tests {
     /// every channel, and a channel has one bias.
     fn count_with_normalisation(parameters: &VarMap) -> usize {
         let parameters = parameters.data().lock().unwrap();
-        let is_normalised = |name: &str| name.contains("rebnconv") && name.ends_with(".bias");
+        let is_normalised =
+            |name: &str| name.contains("rebnconv") && name.split('.').next_back() == Some("bias");
         parameters
             .iter()
             .map(|(name, tensor)| tensor.elem_count() * if is_normalised(name) { 3 } else { 1 })

@@ -5,7 +5,7 @@ use image::DynamicImage;
 
 use crate::models::background::{lanczos::resize, network::SIDE};
 
-/// The mean of ImageNet's red, green and blue, on a scale from 0 to 1.
+/// The mean of red, green and blue over the training images (those of `ImageNet`), on a scale from 0 to 1.
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 
 /// Their standard deviation.
@@ -16,27 +16,29 @@ const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 /// Alpha is dropped. Values are divided by the largest one *in the resized image*, as the network was trained, so a
 /// dark photo is stretched; an all-black one stays black.
 pub fn normalise(image: &DynamicImage, device: &Device) -> Result<Tensor> {
-    let side = u32::try_from(SIDE).expect("a constant of three digits");
-    let size = (image.width(), image.height());
-    let pixels = resize::<3>(image.to_rgb8().as_raw(), size, (side, side));
+    let from = (image.width(), image.height());
+    let pixels = resize::<3>(image.to_rgb8().as_raw(), from, (SIDE.into(), SIDE.into()));
 
     let brightest = pixels.iter().copied().max().unwrap_or(0);
     let divisor = f64::from(brightest).max(1e-6);
     // Every channel knows 256 values only, so each is computed once, in the precision of the original.
-    let normalised = [0, 1, 2].map(|channel| {
-        #[expect(clippy::cast_possible_truncation, reason = "the network takes f32")]
-        std::array::from_fn::<f32, 256, _>(|value| {
-            let value = f64::from(u8::try_from(value).expect("an index below 256")) / divisor;
-            ((value - MEAN[channel]) / DEVIATION[channel]) as f32
-        })
+    let tables = [0, 1, 2].map(|channel| {
+        let mut table = [0.0; 256];
+        for (value, normalised) in (0..=u8::MAX).zip(&mut table) {
+            let value = (f64::from(value) / divisor - MEAN[channel]) / DEVIATION[channel];
+            #[expect(clippy::cast_possible_truncation, reason = "the network takes f32")]
+            {
+                *normalised = value as f32;
+            }
+        }
+        table
     });
 
     // [320 * 320, 3] -> [3, 320, 320]
-    let planes = (0..3).flat_map(|channel| {
-        let table = &normalised[channel];
+    let planes = tables.iter().enumerate().flat_map(|(channel, table)| {
         pixels.iter().skip(channel).step_by(3).map(|&value| table[usize::from(value)])
     });
-    Tensor::from_iter(planes, device)?.reshape((3, SIDE, SIDE))
+    Tensor::from_iter(planes, device)?.reshape((3, usize::from(SIDE), usize::from(SIDE)))
 }
 
 #[cfg(test)]
@@ -47,8 +49,8 @@ mod tests {
 
     fn planes(image: impl Into<DynamicImage>) -> Vec<Vec<f32>> {
         let tensor = normalise(&image.into(), &Device::Cpu).unwrap();
-        assert_eq!(tensor.dims(), [3, SIDE, SIDE]);
-        tensor.reshape((3, SIDE * SIDE)).unwrap().to_vec2().unwrap()
+        assert_eq!(tensor.dims(), [3, 320, 320]);
+        tensor.reshape((3, 320 * 320)).unwrap().to_vec2().unwrap()
     }
 
     fn assert_plane(plane: &[f32], expected: f64) {
@@ -93,7 +95,7 @@ mod tests {
         let image =
             RgbImage::from_fn(640, 320, |x, _| if x < 320 { Rgb([0; 3]) } else { Rgb([255; 3]) });
         let red = &planes(image)[0];
-        assert!(red[0] < 0.0 && red[SIDE - 1] > 0.0);
-        assert!(red[SIDE * (SIDE - 1)] < 0.0 && red[SIDE * SIDE - 1] > 0.0);
+        assert!(red[0] < 0.0 && red[319] > 0.0);
+        assert!(red[320 * 319] < 0.0 && red[320 * 320 - 1] > 0.0);
     }
 }

