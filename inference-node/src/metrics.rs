@@ -51,7 +51,11 @@ impl Metrics {
     pub fn new(watched: Vec<Watched>) -> Self {
         let mut registry = Registry::with_prefix("lunette");
         let answers = Family::default();
-        registry.register("answers", "Requests answered, by who answered and code", answers.clone());
+        registry.register(
+            "answers",
+            "Requests answered, by who answered and code",
+            answers.clone(),
+        );
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let (queued, ran) = (seconds(), seconds());
         registry.register_with_unit(
@@ -108,12 +112,22 @@ impl prometheus_client::collector::Collector for Watch {
                 let counter: Counter<u64, AtomicU64> = Counter::default();
                 counter.inc_by(value);
                 let kind = counter.metric_type();
-                counter.encode(encoder.encode_descriptor(watched.name, watched.help, None, kind)?)?;
+                counter.encode(encoder.encode_descriptor(
+                    watched.name,
+                    watched.help,
+                    None,
+                    kind,
+                )?)?;
             } else {
                 let gauge: Gauge<u64, AtomicU64> = Gauge::default();
                 gauge.set(value);
                 let kind = gauge.metric_type();
-                gauge.encode(encoder.encode_descriptor(watched.name, watched.help, None, kind)?)?;
+                gauge.encode(encoder.encode_descriptor(
+                    watched.name,
+                    watched.help,
+                    None,
+                    kind,
+                )?)?;
             }
         }
         Ok(())
@@ -126,7 +140,8 @@ mod tests {
 
     #[test]
     fn the_page_shows_what_was_counted() {
-        let watched = Watched { name: "uploads_reserved", help: "h", grows: false, read: Box::new(|| 7) };
+        let watched =
+            Watched { name: "uploads_reserved", help: "h", grows: false, read: Box::new(|| 7) };
         let metrics = Metrics::new(vec![watched]);
         metrics.answer("gate", "invalid-key");
         metrics.answer("gate", "invalid-key");

@@ -126,7 +126,8 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     let public = listen(config.listen).await?;
     let private = listen(config.operator).await?;
     let (stop, stopped) = watch::channel(false);
-    let operator = operator::routes(Operator { metrics: Arc::clone(&metrics), readiness: readiness.clone() });
+    let operator =
+        operator::routes(Operator { metrics: Arc::clone(&metrics), readiness: readiness.clone() });
     let operator = tokio::spawn(server::serve(private, operator, stopped.clone()));
 
     let log = RequestLog { metrics, drain: drain.clone() };
@@ -223,8 +224,7 @@ fn load_model(config: &Config) -> Result<Arc<Engine<BackgroundRemoval>>, ServeEr
     let model = BackgroundRemoval::load(card, &file, Device::Cpu)
         .map_err(|error| ServeError::Model(error, config.model.clone()))?;
     tracing::info!(model = card.name, file = %file.display(), "the model is loaded");
-    let limits =
-        EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline };
+    let limits = EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline };
     Ok(Engine::start(model, limits)?)
 }
 

@@ -99,8 +99,9 @@ fn connection<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
     service: S,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>>
-+ Send
+) -> impl hyper_util::server::graceful::GracefulConnection<
+    Error = Box<dyn std::error::Error + Send + Sync>,
+> + Send
 + 'static
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>

@@ -4,4 +4,5 @@ pub mod bodies;
 pub mod client;
 pub mod gate;
 pub mod keys;
+pub mod node;
 pub mod vectors;

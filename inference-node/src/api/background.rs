@@ -101,7 +101,9 @@ fn answer(id: PermitId, png: Vec<u8>, timing: &str) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    for (name, value) in [("x-request-id", filter::hex::encode(&id.0).as_str()), ("server-timing", timing)] {
+    for (name, value) in
+        [("x-request-id", filter::hex::encode(&id.0).as_str()), ("server-timing", timing)]
+    {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }

@@ -30,8 +30,10 @@ pub struct RequestLog {
 pub fn behind_gate(
     log: RequestLog,
     gate: GateService<Router>,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
     wrap(log, move |request| {
         let gate = gate.clone();
         async move { gate.oneshot(request).await.map(|response| response.map(Body::new)) }
@@ -42,15 +44,20 @@ pub fn behind_gate(
 pub fn alone(
     log: RequestLog,
     routes: Router,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
     wrap(log, move |request| routes.clone().oneshot(request))
 }
 
 fn wrap<F, R>(
     log: RequestLog,
     pass: F,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<Response<Body>, Infallible>> + Send,

@@ -130,7 +130,7 @@ mod tests {
             for &millis in batch {
                 match millis {
                     666 => panic!("scripted"),
-                    13 => return Err(ModelError::Resize("scripted".to_owned())),
+                    13 => return Err(candle_core::Error::msg("scripted").into()),
                     _ => std::thread::sleep(Duration::from_millis(millis.into())),
                 }
             }
@@ -153,7 +153,10 @@ mod tests {
     async fn a_panic_or_failure_harms_only_its_own_job() {
         let (engine, _) = engine(4, 5_000);
         assert_eq!(run(&engine, 666).await, Err(EngineError::Failed("it panicked".into())));
-        assert_eq!(run(&engine, 13).await, Err(EngineError::Failed("the image cannot be resized: scripted".into())));
+        assert_eq!(
+            run(&engine, 13).await,
+            Err(EngineError::Failed("the network failed: scripted".into()))
+        );
         assert_eq!(run(&engine, 1).await, Ok(1));
     }
 

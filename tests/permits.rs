@@ -1,0 +1,177 @@
+//! The node alone, behind a gate elsewhere: it takes a request only with that gate's permit for
+//! exactly this request, and once.
+
+use std::io::Cursor;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use conformance::client::Answer;
+use conformance::node::{Home, Node};
+use conformance::vectors::Request;
+use filter::permit::{Claims, Mode};
+use filter::{Environment, Format, KeyId, PermitId, PermitKey};
+use image::{DynamicImage, ImageFormat};
+
+const TARGET: &str = "/v1/background-removal?x=1";
+
+/// A gate that this test plays, with its real key.
+struct Gate {
+    key: PermitKey,
+    api_key: KeyId,
+    body: Vec<u8>,
+    made: u8,
+}
+
+impl Gate {
+    fn new(home: &Home) -> Self {
+        let secrets = home.json(&["gates", "secrets", "--gate", "edge-1"]);
+        let hex = secrets["LUNETTE_PERMIT_KEY"].as_str().expect("the permit key");
+        let id = home.new_key().split('_').nth(2).unwrap().to_owned();
+        let mut png = Cursor::new(Vec::new());
+        DynamicImage::new_rgb8(40, 30).write_to(&mut png, ImageFormat::Png).unwrap();
+        Self {
+            key: PermitKey::new("edge-1", 1, filter::hex::decode(hex).unwrap()),
+            api_key: KeyId::parse(&id).unwrap(),
+            body: png.into_inner(),
+            made: 0,
+        }
+    }
+
+    /// The claims of a good permit, each time with a new id.
+    fn claims(&mut self) -> Claims {
+        self.made += 1;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        Claims {
+            id: PermitId([self.made; 16]),
+            gate: String::new(),
+            gate_key: 0,
+            audience: "lunette".into(),
+            environment: Environment::Test,
+            key: self.api_key.clone(),
+            principal: "acme".into(),
+            scopes: vec!["background-removal".into()],
+            tier: "free".into(),
+            client: None,
+            method: "POST".into(),
+            target: TARGET.into(),
+            content_type: "image/png".into(),
+            content_length: self.body.len() as u64,
+            content_digest: None,
+            format: Format::Png,
+            width: 40,
+            height: 30,
+            frames: Some(1),
+            cost_pixels: 1200,
+            nonce: None,
+            mode: Mode::Enforce,
+            epoch: 1,
+            issued_at: u64::try_from(now).unwrap(),
+        }
+    }
+
+    /// A good permit, but for one change.
+    fn permit(&mut self, change: impl FnOnce(&mut Claims)) -> String {
+        let mut claims = self.claims();
+        change(&mut claims);
+        self.key.seal(claims).unwrap()
+    }
+
+    fn request(&self, permits: &[&str]) -> Request {
+        let mut headers = vec![
+            ("Content-Type".to_owned(), "image/png".to_owned()),
+            ("Content-Length".to_owned(), self.body.len().to_string()),
+        ];
+        headers
+            .extend(permits.iter().map(|text| ("Lunette-Permit".to_owned(), (*text).to_owned())));
+        Request { method: "POST".into(), target: TARGET.into(), headers, body: self.body.clone() }
+    }
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.problem()["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let refused = |answer: &Answer, expected: &str, what: &str| {
+        assert_eq!(code(answer), (401, expected.to_owned()), "{what}");
+    };
+
+    refused(&node.send(&gate.request(&[])).await, "permit-missing", "none");
+    let (first, second) = (gate.permit(|_| {}), gate.permit(|_| {}));
+    refused(&node.send(&gate.request(&[&first, &second])).await, "permit-invalid", "two");
+    let altered = format!("{}A", &first[..first.len() - 1]);
+    refused(&node.send(&gate.request(&[&altered])).await, "permit-invalid", "altered");
+
+    type Change = (&'static str, fn(&mut Claims));
+    let changes: [Change; 10] = [
+        ("expired", |claims| claims.issued_at -= 36_000),
+        ("from the future", |claims| claims.issued_at += 60_000),
+        ("another method", |claims| claims.method = "PUT".into()),
+        ("another path", |claims| claims.target = "/v1/ocr".into()),
+        ("another query", |claims| claims.target = "/v1/background-removal?x=2".into()),
+        ("another audience", |claims| claims.audience = "other".into()),
+        ("another environment", |claims| claims.environment = Environment::Live),
+        ("another type", |claims| claims.content_type = "image/jpeg".into()),
+        ("another length", |claims| claims.content_length += 1),
+        ("from before the start", |claims| claims.issued_at -= 34_000),
+    ];
+    for (what, change) in changes {
+        let permit = gate.permit(change);
+        refused(&node.send(&gate.request(&[&permit])).await, "permit-invalid", what);
+    }
+    let unknown = gate.permit(|claims| claims.key = KeyId::parse("0000000000").unwrap());
+    refused(&node.send(&gate.request(&[&unknown])).await, "invalid-key", "an unknown key");
+    let other = gate.permit(|claims| claims.principal = "other".into());
+    refused(&node.send(&gate.request(&[&other])).await, "invalid-key", "another principal");
+
+    let foreign = PermitKey::new("edge-1", 1, [1; 32]).seal(gate.claims()).unwrap();
+    refused(&node.send(&gate.request(&[&foreign])).await, "permit-invalid", "a foreign key");
+    let stranger = PermitKey::new("edge-2", 1, [1; 32]).seal(gate.claims()).unwrap();
+    refused(&node.send(&gate.request(&[&stranger])).await, "permit-invalid", "an unknown gate");
+
+    let smaller = gate.permit(|claims| claims.width = 41);
+    assert_eq!(code(&node.send(&gate.request(&[&smaller])).await), (422, "image-differs".into()));
+    assert_eq!(node.inferences().await, 0, "the model saw one of them");
+
+    assert_eq!(node.send(&gate.request(&[&first])).await.status, 200);
+    refused(&node.send(&gate.request(&[&first])).await, "permit-used", "used before");
+    assert_eq!(node.inferences().await, 1);
+
+    // Withdrawn behind the gate's back: the node looks for itself.
+    let id = gate.api_key.to_string();
+    assert!(home.command(&["keys", "revoke", &id]).output().unwrap().status.success());
+    refused(&node.send(&gate.request(&[&second])).await, "invalid-key", "revoked meanwhile");
+}
+
+#[tokio::test]
+async fn two_at_once_with_one_permit_are_one_too_many() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let permit = gate.permit(|_| {});
+    let request = gate.request(&[&permit]);
+    let (one, two) = tokio::join!(node.send(&request), node.send(&request));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    assert_eq!(node.inferences().await, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_was_altered_on_the_way_is_not_decoded() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let permit = gate.permit(|_| {});
+    let mut request = gate.request(&[&permit]);
+    request.body[..4].copy_from_slice(b"<?ph");
+    assert_eq!(code(&node.send(&request).await), (415, "not-an-image".into()));
+    let permit = gate.permit(|_| {});
+    let mut request = gate.request(&[&permit]);
+    request.headers[0].1 = "image/jpeg".to_owned();
+    assert_eq!(code(&node.send(&request).await), (401, "permit-invalid".into()));
+    assert_eq!(node.inferences().await, 0);
+}
