@@ -65,6 +65,7 @@ pub fn inspect<B: AsRef<[u8]>>(
         header.frames = Frames::Known(image::counted_frames(header, bytes));
     }
     let within = image::within(header, limits)?;
+    image::check_end(header.format, bytes)?;
     let ImageHeader { format, width, height, .. } = header;
     let as_judged = (width, height) == (claims.width, claims.height)
         && within.cost_pixels() <= claims.cost_pixels;

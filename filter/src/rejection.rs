@@ -142,7 +142,9 @@ impl Rejection {
                 image::Error::OtherFormat { .. } => {
                     (S::UNSUPPORTED_MEDIA_TYPE, "image-type-differs")
                 }
-                image::Error::Truncated { .. } => (S::UNPROCESSABLE_ENTITY, "image-truncated"),
+                image::Error::Truncated { .. } | image::Error::TailMissing { .. } => {
+                    (S::UNPROCESSABLE_ENTITY, "image-truncated")
+                }
                 image::Error::Malformed { .. } => (S::UNPROCESSABLE_ENTITY, "image-malformed"),
                 image::Error::Unsupported { .. } => (S::UNPROCESSABLE_ENTITY, "image-unsupported"),
                 image::Error::HeaderTooFar { .. } => {

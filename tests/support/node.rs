@@ -94,8 +94,7 @@ impl Node {
                 "--operator",
                 &operator.to_string(),
             ])
-            .arg("--filter")
-            .arg(gate::module())
+            .env("LUNETTE_FILTER", gate::module())
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())

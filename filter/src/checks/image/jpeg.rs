@@ -74,6 +74,32 @@ impl Walker {
     }
 }
 
+/// Whether a complete file reaches its end: decoders fill what is missing with grey and say nothing.
+///
+/// Walks segments by their lengths, and scans to the next marker (B.1.1.2: in entropy-coded data
+/// 0xff is followed by 0, or by a restart marker).
+pub(super) fn reaches_its_end(body: &[u8]) -> bool {
+    let mut rest = body.get(2..).unwrap_or_default();
+    loop {
+        let Some(at) = rest.windows(2).position(is_marker) else { return false };
+        let (marker, after) = rest.split_at_checked(at + 2).unwrap_or_default();
+        match marker.last() {
+            Some(0xd9) => return true,
+            // SOS: its own length, then entropy-coded data, which the search above skips.
+            Some(_) => {
+                let len = after.first_chunk().map_or(2, |len| u16::from_be_bytes(*len).max(2));
+                rest = after.get(usize::from(len)..).unwrap_or_default();
+            }
+            None => return false,
+        }
+    }
+}
+
+/// Anything but stuffing, fill bytes and restarts.
+fn is_marker(pair: &[u8]) -> bool {
+    matches!(pair, [0xff, code] if !matches!(code, 0x00 | 0x01 | 0xd0..=0xd7 | 0xff))
+}
+
 /// B.1.1.4: the length counts itself.
 fn segment_len(high: u8, low: u8) -> Result<u64, Fault> {
     u64::from(u16::from_be_bytes([high, low]))

@@ -134,6 +134,12 @@ pub enum Error {
         /// The format.
         format: Format,
     },
+    /// The body ends after the header, but before the image does.
+    #[error("the {format} image ends before its end marker")]
+    TailMissing {
+        /// The format.
+        format: Format,
+    },
     /// The header breaks the format's rules.
     #[error("the {format} header is malformed: {what}")]
     Malformed {
@@ -220,6 +226,15 @@ pub(crate) fn counted_frames(header: ImageHeader, body: &[u8]) -> u32 {
     match header.frames {
         Frames::Known(frames) => frames,
         Frames::Unstated => webp::count_frames(body),
+    }
+}
+
+/// Whether a complete body of a judged format is there to its end, as far as its structure tells.
+pub(crate) fn check_end(format: Format, body: &[u8]) -> Result<(), Error> {
+    match format {
+        Format::Jpeg if !jpeg::reaches_its_end(body) => Err(Error::TailMissing { format }),
+        // The decoders of the others notice: PNG has checksums, RIFF states its length.
+        Format::Jpeg | Format::Png | Format::Webp => Ok(()),
     }
 }
 

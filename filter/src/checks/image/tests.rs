@@ -226,6 +226,20 @@ fn an_end_inside_the_header_is_truncated_wherever_it_falls() {
 }
 
 #[test]
+fn a_jpeg_reaches_its_end_only_with_an_end_marker_outside_of_its_segments() {
+    let thumbnail = segment(0xe1, &jpeg(&[frame(0xc0, 1, 1)]));
+    let whole = jpeg(&[thumbnail, frame(0xc0, 1, 1)]);
+    let scan = [&whole[..whole.len() - 2], &[7, 0xff, 0, 0xd9, 0xff, 0xd3, 9]].concat();
+    assert!(check_end(Format::Jpeg, &whole).is_ok());
+    assert!(check_end(Format::Jpeg, &[&scan, &[0xff, 0xd9, 1, 2][..]].concat()).is_ok());
+    for len in 0..whole.len() - 1 {
+        let got = check_end(Format::Jpeg, &whole[..len]);
+        assert_eq!(got, Err(Error::TailMissing { format: Format::Jpeg }), "cut to {len}");
+    }
+    assert!(check_end(Format::Jpeg, &scan).is_err());
+}
+
+#[test]
 fn a_header_is_followed_up_to_the_limit_and_no_further() {
     let metadata = vec![segment(0xe1, &vec![0; 65_000]); 8];
     let far = jpeg(&[metadata.concat(), frame(0xc0, 640, 480)]);

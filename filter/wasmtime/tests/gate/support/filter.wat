@@ -55,7 +55,7 @@
     (drop (call $remove_header (i32.const 0) <<x-secret>>))
     (drop (call $add_header (i32.const 0) <<x-permit>> <<p1>>))
     (if (i32.eqz (call $get_property <<source\00address>> (i32.const 0) (i32.const 4)))
-      (then (drop (call $set_property <<lunette\00peer>> (i32.load (i32.const 0)) (i32.load (i32.const 4))))))
+      (then (drop (call $set_property <<lunette.peer>> (i32.load (i32.const 0)) (i32.load (i32.const 4))))))
     (call $act (call $header <<x-head>>)))
 
   (func (export "proxy_on_request_body") (param $context i32) (param $size i32) (param $end i32) (result i32)
@@ -88,8 +88,8 @@
     (if (i32.eq (local.get $what) (i32.const 112)) (then (return (i32.const 1))))
     ;; r: refuse with 403.
     (if (i32.eq (local.get $what) (i32.const 114)) (then
-      (drop (call $set_property <<lunette\00code>> <<no-entry>>))
-      (drop (call $set_property <<lunette\00reason>> <<told-so>>))
+      (drop (call $set_property <<lunette.code>> <<no-entry>>))
+      (drop (call $set_property <<lunette.reason>> <<told-so>>))
       (drop (call $send_response (i32.const 403) <<>> <<no entry>>
         <<\02\00\00\00\0c\00\00\00\0a\00\00\00\0e\00\00\00\02\00\00\00content-type\00text/plain\00content-length\0099\00>>
         (i32.const -1)))
@@ -108,7 +108,7 @@
     ;; s and S: note everything visible of the body; S pauses.
     (if (i32.eq (i32.or (local.get $what) (i32.const 32)) (i32.const 115)) (then
       (if (call $get_buffer (i32.const 0) (i32.const 0) (i32.const 1024) (i32.const 0) (i32.const 4)) (then unreachable))
-      (if (call $set_property <<lunette\00seen>> (i32.load (i32.const 0)) (i32.load (i32.const 4))) (then unreachable))
+      (if (call $set_property <<lunette.seen>> (i32.load (i32.const 0)) (i32.load (i32.const 4))) (then unreachable))
       (return (i32.eq (local.get $what) (i32.const 83)))))
     ;; u: resume, and pause all the same.
     (if (i32.eq (local.get $what) (i32.const 117)) (then
@@ -129,17 +129,17 @@
     ;; d: note the shared data `answer`, and see that it cannot be written (8: compare-and-set).
     (if (i32.eq (local.get $what) (i32.const 100)) (then
       (if (call $get_shared <<answer>> (i32.const 0) (i32.const 4) (i32.const 8)) (then unreachable))
-      (drop (call $set_property <<lunette\00data>> (i32.load (i32.const 0)) (i32.load (i32.const 4))))
+      (drop (call $set_property <<lunette.data>> (i32.load (i32.const 0)) (i32.load (i32.const 4))))
       (if (i32.ne (call $set_shared <<answer>> <<43>> (i32.const 0)) (i32.const 8)) (then unreachable))))
     ;; e: note the environment.
     (if (i32.eq (local.get $what) (i32.const 101)) (then
       (drop (call $environ_sizes (i32.const 0) (i32.const 4)))
       (drop (call $environ (i32.const 512) (i32.const 65536)))
-      (drop (call $set_property <<lunette\00environment>> (i32.const 65536) (i32.load (i32.const 4))))))
+      (drop (call $set_property <<lunette.environment>> (i32.const 65536) (i32.load (i32.const 4))))))
     ;; n: note how many requests this VM has, this one included, as one digit.
     (if (i32.eq (local.get $what) (i32.const 110)) (then
       (i32.store8 (i32.const 16) (i32.add (i32.const 48) (global.get $live)))
-      (drop (call $set_property <<lunette\00live>> (i32.const 16) (i32.const 1)))))
+      (drop (call $set_property <<lunette.live>> (i32.const 16) (i32.const 1)))))
     (i32.const 0))
 
   ;; The first byte of a request header, or 0.
