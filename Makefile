@@ -29,7 +29,7 @@ test: toolchain tools lint build purity reference unit docs deny ## run every te
 
 build: wasm ## build the binary, with the filter beside it
 	$(call say,building lunette (the first time takes a quarter of an hour))
-	@$(CARGO_BUILD) -p inference-node
+	@$(CARGO_BUILD)
 	@cp $(WASM) $(FILTER)
 
 wasm: toolchain ## build the filter as a proxy-wasm module
@@ -58,7 +58,7 @@ docs: toolchain ## the API documentation, without a warning
 	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --profile ci --no-deps
 
 deny: tools ## licences, sources and banned crates of all dependencies
-	$(call say,licences, sources and bans)
+	$(call say,licences and sources and bans)
 	@cargo deny --log-level error check bans licenses sources
 
 purity: toolchain ## what the filter imports as a Wasm module: nothing but the standard library's own
@@ -66,12 +66,13 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
 	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
 
-worker: toolchain ## build the Cloudflare Worker's module
-	@cargo build --locked --profile wasm -p edge --target wasm32-unknown-unknown
-
 bench: build ## measure, side by side with peers; writes target/bench/summary.json
 	$(call say,bench)
-	@cargo run --locked --profile ci -p conformance --bin bench
+	@$(CARGO_BUILD)
+	@target/ci/bench
+
+worker: toolchain ## build the Cloudflare Worker's module
+	@cargo build --locked --profile wasm -p edge --target wasm32-unknown-unknown
 
 toolchain:
 	@scripts/setup toolchain

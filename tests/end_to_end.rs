@@ -1,6 +1,7 @@
 //! The whole product: the real binary, the compiled filter, the real weights, real sockets. What
 //! matters is asserted at the far end: whether the model saw anything.
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -288,9 +289,10 @@ async fn junk(address: std::net::SocketAddr, first: u64, count: u64) {
                 .to_string(),
                 _ => format!("lun_test_{id}_{secret}000000"),
             };
-            bytes.push_str(&format!(
+            let _ = write!(
+                bytes,
                 "POST {PATH}?{n} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: image/png\r\nContent-Length: 1\r\n\r\n."
-            ));
+            );
         }
         stream.write_all(bytes.as_bytes()).await.unwrap();
         let (mut answers, mut tail) = (0, Vec::new());

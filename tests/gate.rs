@@ -94,7 +94,7 @@ async fn every_vector_gets_its_verdict_whole_and_in_pieces() {
             match &vector.expect {
                 Expect::Accept => check_accepted(&request, &answer, &running, &at),
                 Expect::Reject(expected) => {
-                    check_rejected(expected, &vector, &answer, &running, &at)
+                    check_rejected(expected, &vector, &answer, &running, &at);
                 }
             }
         }

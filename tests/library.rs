@@ -2,25 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use conformance::gate::{self, native_filter};
 use conformance::keys;
 use conformance::vectors::{self, Expect, Request, Vector};
 use filter::{
-    Filter, GateIdentity, Headers, Keys, Pepper, PermitId, PermitKey, Policy, Rejection, Release,
-    RequestHead, Step, UnixMillis, permit,
+    Filter, Headers, Keys, PermitId, PermitKey, Rejection, Release, RequestHead, Step, UnixMillis,
+    permit,
 };
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
-
-fn filter() -> Filter {
-    let gate = GateIdentity {
-        gate: "library".into(),
-        audience: "tests".into(),
-        environment: keys::ENVIRONMENT,
-        pepper: Pepper::new(keys::PEPPER),
-        permit_key: PermitKey::new("library", 1, keys::PERMIT_KEY),
-    };
-    Filter::new(Policy::parse(vectors::POLICY.as_bytes()).unwrap(), gate, 1)
-}
 
 /// The single place that exercises the API: one request, its body in pieces.
 fn inspect(filter: &Filter, request: &Request, pieces: &[&[u8]]) -> Result<Release, Rejection> {
@@ -54,7 +44,7 @@ fn inspect(filter: &Filter, request: &Request, pieces: &[&[u8]]) -> Result<Relea
 }
 
 fn check(vector: &Vector, request: &Request, pieces: &[&[u8]], context: &str) {
-    match (&vector.expect, inspect(&filter(), request, pieces)) {
+    match (&vector.expect, inspect(&native_filter(), request, pieces)) {
         (Expect::Accept, Ok(release)) => {
             let claims = release.permit.claims();
             assert_eq!(claims.target, request.target, "{context}");
@@ -107,15 +97,15 @@ fn where_the_body_is_cut_makes_no_difference() {
 fn a_permit_binds_what_was_judged() {
     let (_, vector) = vectors::all().into_iter().find(|(_, v)| v.name == "a JPEG").unwrap();
     let request = vector.request();
-    let filter = filter();
+    let filter = native_filter();
     let release = inspect(&filter, &request, &[&request.body]).unwrap();
     let sealed = filter.gate().permit_key.seal(release.permit.claims().clone()).unwrap();
-    let keys = [PermitKey::new("library", 1, keys::PERMIT_KEY)];
+    let keys = [PermitKey::new(gate::NAME, 1, keys::PERMIT_KEY)];
     let claims = permit::open(&sealed, &keys, NOW).unwrap();
     let json = serde_json::to_value(&claims).unwrap();
     let expected = serde_json::json!({
         "id": "07070707070707070707070707070707",
-        "gate": "library", "gate_key": 1, "audience": "tests", "environment": "test",
+        "gate": gate::NAME, "gate_key": 1, "audience": "tests", "environment": "test",
         "key": "good000000", "principal": "acme", "scopes": ["background-removal"], "tier": "free",
         "client": "127.0.0.1", "method": "POST", "target": "/v1/background-removal",
         "content_type": "image/jpeg", "content_length": request.body.len(), "content_digest": null,
@@ -130,7 +120,7 @@ fn a_rejection_is_a_problem_of_rfc_9457_and_keeps_its_secrets() {
     let find = |name: &str| vectors::all().into_iter().find(|(_, v)| v.name == name).unwrap().1;
     let body_of = |name: &str| {
         let request = find(name).request();
-        let rejection = inspect(&filter(), &request, &[&request.body]).unwrap_err();
+        let rejection = inspect(&native_filter(), &request, &[&request.body]).unwrap_err();
         rejection.reply(PermitId([7; 16]))
     };
     let unknown = body_of("an unknown key");
@@ -160,9 +150,9 @@ fn a_body_of_another_length_is_refused_before_its_end() {
     let mut request = vector.request();
     let longer = [request.body.clone(), vec![0]].concat();
     let (start, rest) = longer.split_at(200);
-    let got = inspect(&filter(), &request, &[start, rest]).unwrap_err();
+    let got = inspect(&native_filter(), &request, &[start, rest]).unwrap_err();
     assert_eq!(got.code(), "length-differs");
     request.body.pop();
-    let got = inspect(&filter(), &request, &[&request.body]).unwrap_err();
+    let got = inspect(&native_filter(), &request, &[&request.body]).unwrap_err();
     assert_eq!(got.code(), "length-differs");
 }

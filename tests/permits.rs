@@ -11,6 +11,9 @@ use filter::permit::{Claims, Mode};
 use filter::{Environment, Format, KeyId, PermitId, PermitKey};
 use image::{DynamicImage, ImageFormat};
 
+/// What is wrong with a permit, and how it comes to be so.
+type Change = (&'static str, fn(&mut Claims));
+
 const TARGET: &str = "/v1/background-removal?x=1";
 
 /// A gate that this test plays, with its real key.
@@ -105,7 +108,6 @@ async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
     let altered = format!("{}A", &first[..first.len() - 1]);
     refused(&node.send(&gate.request(&[&altered])).await, "permit-invalid", "altered");
 
-    type Change = (&'static str, fn(&mut Claims));
     let changes: [Change; 10] = [
         ("expired", |claims| claims.issued_at -= 36_000),
         ("from the future", |claims| claims.issued_at += 60_000),

@@ -35,7 +35,7 @@ pub(crate) async fn pass(config: &Config, mut request: Request) -> worker::Resul
     };
     let mut body = request.stream()?;
     match judge_prefix(prefix, &mut body).await {
-        Ok((release, held)) => forward(config, release, held, body, &headers, &target).await,
+        Ok((release, start)) => forward(config, release, start, body, &headers, &target).await,
         Err(Refused::Rejected(rejection)) => response::reply(rejection.reply(id)),
         Err(Refused::BrokeOff(error)) => Err(error),
     }

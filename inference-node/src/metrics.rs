@@ -80,7 +80,7 @@ impl Metrics {
         self.ran.observe(ran.as_secs_f64());
     }
 
-    /// The metrics page, in the OpenMetrics text format.
+    /// The metrics page, in the `OpenMetrics` text format.
     pub fn render(&self) -> String {
         let mut page = String::new();
         if encode(&mut page, &self.registry).is_err() {

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use candle_core::Device;
 use filter::hex;
-use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource};
+use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource, Stats};
 use image::DynamicImage;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -42,7 +42,7 @@ pub enum ServeError {
     UnknownModel(String),
     /// The weights cannot be used.
     #[error("{0}; `lunette models fetch {1}` brings them")]
-    Model(#[source] ModelLoadError, String),
+    Model(#[source] Box<ModelLoadError>, String),
     /// The model cannot run.
     #[error("the model failed its first run: {0}")]
     FirstRun(#[from] EngineError),
@@ -222,7 +222,7 @@ fn load_model(config: &Config) -> Result<Arc<Engine<BackgroundRemoval>>, ServeEr
         .ok_or_else(|| ServeError::UnknownModel(config.model.clone()))?;
     let file = Cache::new(&config.models).safetensors(card);
     let model = BackgroundRemoval::load(card, &file, Device::Cpu)
-        .map_err(|error| ServeError::Model(error, config.model.clone()))?;
+        .map_err(|error| ServeError::Model(Box::new(error), config.model.clone()))?;
     tracing::info!(model = card.name, file = %file.display(), "the model is loaded");
     let limits = EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline };
     Ok(Engine::start(model, limits)?)
@@ -260,6 +260,9 @@ fn upload_limits(config: &Config) -> UploadLimits {
     }
 }
 
+/// Name, help, whether it only grows, and where it is among the counts of a gate.
+type GateReading = (&'static str, &'static str, bool, fn(&Stats) -> u64);
+
 /// What is read when someone asks for the metrics.
 fn watched(
     uploads: &Uploads,
@@ -281,7 +284,7 @@ fn watched(
             read: Box::new(move || engine.admitted() as u64),
         },
     ];
-    let readings: [(&'static str, &'static str, bool, fn(&filter_wasmtime::Stats) -> u64); 7] = [
+    let readings: [GateReading; 7] = [
         ("gate_requests", "Requests that reached the embedded gate", true, |s| s.requests),
         ("gate_released", "Requests that it let through", true, |s| s.released),
         ("gate_unavailable", "Requests that it could not judge", true, |s| s.unavailable),

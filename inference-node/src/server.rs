@@ -24,7 +24,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// More header fields than the filter takes, so that the filter's answer is the one clients see.
 const HEADER_FIELDS: usize = 128;
 /// Bytes of a head, and of a piece of body; likewise.
-const BUFFER: usize = 64 * 1024;
+const BUFFER: u32 = 64 * 1024;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 64;
 /// How long finished connections may take to close.
@@ -83,12 +83,12 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADER_FIELDS)
-        .max_buf_size(BUFFER);
+        .max_buf_size(BUFFER as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(BUFFER as u32)
+        .max_header_list_size(BUFFER)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(HEAD_TIMEOUT);
     builder

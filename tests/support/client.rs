@@ -1,5 +1,6 @@
 //! A raw HTTP/1.1 client: it sends exactly what it is told, also what no library would.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::vectors::Request;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Answer {
 pub fn head_bytes(request: &Request) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", request.method, request.target);
     for (name, value) in &request.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     head.push_str("\r\n");
     head.into_bytes()

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use filter::{KeyRecord, snapshot};
+use filter::{Filter, GateIdentity, KeyRecord, Pepper, PermitKey, Policy, snapshot};
 use filter_wasmtime::{Gate, GateOptions, GatedBody, Peer, Secret, SharedSource, Verdict};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -109,6 +109,22 @@ pub fn options(shared: impl SharedSource + 'static) -> GateOptions {
         shared: Arc::new(shared),
         ..GateOptions::default()
     }
+}
+
+/// The same judgement without Wasm: the library, natively.
+///
+/// # Panics
+/// If the vectors' policy is not right.
+pub fn native_filter() -> Filter {
+    let gate = GateIdentity {
+        gate: NAME.to_owned(),
+        audience: "tests".to_owned(),
+        environment: keys::ENVIRONMENT,
+        pepper: Pepper::new(keys::PEPPER),
+        permit_key: PermitKey::new(NAME, 1, keys::PERMIT_KEY),
+    };
+    let policy = Policy::parse(vectors::POLICY.as_bytes()).expect("the vectors' policy");
+    Filter::new(policy, gate, 1)
 }
 
 /// Loads the compiled filter and serves with it on a free port of the loopback.

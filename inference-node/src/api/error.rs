@@ -105,12 +105,11 @@ impl ApiError {
 
     /// The complete answer.
     pub fn reply(&self, request_id: PermitId) -> Response<Body> {
-        let reply = match self {
-            Self::Rejected(rejection) => rejection.reply(request_id),
-            _ => {
-                let (status, code) = self.outcome();
-                problem(status, code, &self.detail(), request_id)
-            }
+        let reply = if let Self::Rejected(rejection) = self {
+            rejection.reply(request_id)
+        } else {
+            let (status, code) = self.outcome();
+            problem(status, code, &self.detail(), request_id)
         };
         let mut response = into_response(reply);
         response.extensions_mut().insert(Code(self.code()));

@@ -150,8 +150,8 @@ impl Upload {
 }
 
 fn is_too_slow(limits: &UploadLimits, elapsed: Duration, received: u64) -> bool {
-    elapsed > limits.grace
-        && (received as f64) < limits.min_rate as f64 * (elapsed - limits.grace).as_secs_f64()
+    let counted = elapsed.saturating_sub(limits.grace).as_millis();
+    u128::from(received) * 1000 < u128::from(limits.min_rate) * counted
 }
 
 #[cfg(test)]
@@ -215,7 +215,7 @@ mod tests {
     async fn a_body_that_stops_or_trickles_is_given_up() {
         let uploads = Uploads::new(LIMITS);
         let upload = uploads.reserve(&key("aaaaaaaaaa"), 50).unwrap();
-        let stops = body(5, Duration::from_secs(60));
+        let stops = body(5, Duration::from_mins(1));
         assert_eq!(upload.receive(stops).await, Err(UploadError::TimedOut));
         let trickles = body(5, Duration::from_secs(3));
         assert_eq!(upload.receive(trickles).await, Err(UploadError::TooSlow));

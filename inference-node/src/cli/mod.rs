@@ -90,22 +90,35 @@ pub enum Error {
     Output(#[from] io::Error),
     /// Serving failed.
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    Serve(Box<ServeError>),
     /// The weights of a model could not be brought or read.
     #[error(transparent)]
-    Models(#[from] models::ModelsError),
+    Models(Box<models::ModelsError>),
+}
+
+// Boxed: these two are far larger than the others.
+impl From<ServeError> for Error {
+    fn from(error: ServeError) -> Self {
+        Self::Serve(Box::new(error))
+    }
+}
+
+impl From<models::ModelsError> for Error {
+    fn from(error: models::ModelsError) -> Self {
+        Self::Models(Box::new(error))
+    }
 }
 
 impl Error {
     fn exit_code(&self) -> u8 {
         match self {
+            Self::Serve(error) if error.is_a_mistake() => USAGE,
             Self::Provision(ProvisionError::Store(_))
             | Self::Store(_)
             | Self::Unavailable
             | Self::Output(_)
+            | Self::Serve(_)
             | Self::Models(_) => FAILURE,
-            Self::Serve(error) if error.is_a_mistake() => USAGE,
-            Self::Serve(_) => FAILURE,
             Self::Config(_) | Self::Provision(_) | Self::Argument(_) | Self::Rights(_) => USAGE,
         }
     }

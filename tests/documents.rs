@@ -1,0 +1,54 @@
+//! What the documents name exists.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Link targets, and words in backticks that are paths.
+fn paths(text: &str) -> Vec<String> {
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let links = links.filter(|link| !link.starts_with("http")).map(str::to_owned);
+    let ticked = text.split('`').skip(1).step_by(2).filter(|word| {
+        let file =
+            [".rs", ".json", ".toml", ".txt", ".yaml", ".md"].iter().any(|end| word.ends_with(end));
+        file && word.contains('/') && !word.contains(['~', ' ', '*'])
+    });
+    links.chain(ticked.map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_path_in_the_documents_exists() {
+    let mut checked = 0;
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "edge/README.md",
+        "envoy/README.md",
+        "tests/vectors/README.md",
+    ] {
+        let file = root().join(document);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for path in paths(&text) {
+            // Relative to the document, to the repository, or to the sources of the node.
+            let places =
+                [file.parent().unwrap().to_owned(), root(), root().join("inference-node/src")];
+            assert!(places.iter().any(|place| place.join(&path).exists()), "{document}: {path}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 25, "only {checked} paths were found");
+}
+
+#[test]
+fn every_target_of_make_in_the_readme_exists() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let lines = readme.lines().filter_map(|line| line.strip_prefix("make "));
+    let targets: Vec<_> = lines.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(targets, ["run", "test"]);
+    for target in targets {
+        assert!(makefile.contains(&format!("\n{target}: ")), "make {target}");
+    }
+}
