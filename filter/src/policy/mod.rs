@@ -1,6 +1,6 @@
 //! What is allowed, after it has been checked.
 //!
-//! The file's shape is in [`raw`]; a [`Policy`] in hand is already right.
+//! The file's shape is in `raw.rs`; a [`Policy`] in hand is already right.
 
 mod raw;
 mod units;
