@@ -157,6 +157,26 @@ async fn a_client_that_stops_sending_is_told_so() {
 }
 
 #[tokio::test]
+async fn what_all_requests_hold_together_is_bounded() {
+    let mut options = gate::options(Published::of_vectors());
+    options.held_total_bytes = 350_000;
+    let running = gate::start(options).await;
+    let request = vector("a JPEG with 300 KB of metadata before its dimensions").request();
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    first.write_all(&client::head_bytes(&request)).await.unwrap();
+    first.write_all(&request.body[..200_000]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = client::send(running.address, &request, usize::MAX).await.unwrap();
+    assert_eq!((answer.status, answer.problem()["code"].as_str()), (503, Some("gate-overloaded")));
+    assert!(running.seen.lock().unwrap().is_empty());
+    first.write_all(&request.body[200_000..]).await.unwrap();
+    let answer = client::read_answer(&mut first).await.unwrap();
+    assert_eq!(answer.status, 200, "the first one is not harmed");
+    let answer = client::send(running.address, &request, usize::MAX).await.unwrap();
+    assert_eq!(answer.status, 200, "there is room again");
+}
+
+#[tokio::test]
 async fn without_a_policy_everything_is_refused() {
     let running = gate::start(gate::options(())).await;
     let answer =

@@ -14,6 +14,7 @@ use proxy_wasm_host::abi::v0_2_1::{CallScope, ContextId, GuestError};
 
 use crate::gate::Core;
 use crate::head::Head;
+use crate::held::Holding;
 use crate::problem;
 use crate::stream::{Decision, Stream};
 use crate::verdict::{Abort, Outcome, Verdict};
@@ -29,6 +30,7 @@ struct State {
     /// Gone only while it is lent to the filter, or for good if that call panicked.
     stream: Option<Stream>,
     stopped: Option<Stop>,
+    holding: Holding,
 }
 
 impl State {
@@ -67,7 +69,8 @@ impl Exchange {
             let stop = Stop { abort: Abort::Unavailable, answer: None };
             return Err(Box::new(answer(stop, Some(&stream))));
         };
-        let mut state = State { stream: Some(stream), stopped: None };
+        let holding = Holding::new(&core.held);
+        let mut state = State { stream: Some(stream), stopped: None, holding };
         let decision = state.decide(action);
         let exchange = Self { core: Arc::clone(core), binding, state: Mutex::new(state) };
         let judgement = exchange.settle(&mut exchange.lock(), decision, end_of_stream);
@@ -192,14 +195,20 @@ impl Exchange {
         let held = state.stream.as_mut().map(Stream::body);
         let abort = match (decision, held) {
             (Ok(Decision::Continue), Some(held)) => {
-                return Judgement::Release(held.split().freeze());
+                let released = held.split().freeze();
+                state.holding.let_go();
+                return Judgement::Release(released);
             }
             (Ok(Decision::Answer(answer)), _) => self.refuse(state, answer),
             (Ok(Decision::Pause), Some(held)) if !end_of_stream => {
-                if held.len() <= self.core.held_bytes {
+                let length = held.len();
+                if length > self.core.held_bytes {
+                    self.stop_in(state, Abort::HeldTooLong, None)
+                } else if state.holding.grow_to(length) {
                     return Judgement::Hold;
+                } else {
+                    self.stop_in(state, Abort::Crowded, None)
                 }
-                self.stop_in(state, Abort::HeldTooLong, None)
             }
             // The filter has seen everything and still neither continues nor answers.
             (Ok(Decision::Continue | Decision::Pause | Decision::Abandon) | Err(Lost), _) => {
@@ -222,6 +231,7 @@ impl Exchange {
         if let Some(stream) = &mut state.stream {
             *stream.body() = BytesMut::new();
         }
+        state.holding.let_go();
         self.binding.alarm.wake_answer();
         abort
     }

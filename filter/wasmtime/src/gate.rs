@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
+use crate::held::Held;
 use crate::module::{self, LoadError, LoadFault};
 use crate::options::GateOptions;
 use crate::pool::Pool;
@@ -24,6 +25,7 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     pub(crate) counters: Arc<Counters>,
     pub(crate) held_bytes: usize,
+    pub(crate) held: Arc<Held>,
     pub(crate) body_idle: Duration,
     pub(crate) body_deadline: Duration,
     sha256: String,
@@ -59,7 +61,7 @@ impl Gate {
 
 impl Core {
     fn load(path: &Path, options: GateOptions) -> Result<Self, LoadFault> {
-        let GateOptions { held_bytes, body_idle, body_deadline, .. } = options;
+        let GateOptions { held_bytes, held_total_bytes, body_idle, body_deadline, .. } = options;
         let loaded = module::load(path, options)?;
         let counters = Arc::new(Counters::default());
         let start = |recipe| Vm::start(recipe, Arc::clone(&counters)).map(Arc::new);
@@ -68,6 +70,7 @@ impl Core {
             pool: Pool::new(vms),
             counters,
             held_bytes,
+            held: Held::new(held_total_bytes),
             body_idle,
             body_deadline,
             sha256: loaded.sha256,

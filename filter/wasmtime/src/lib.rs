@@ -53,6 +53,7 @@ mod body;
 mod exchange;
 mod gate;
 mod head;
+mod held;
 mod log;
 mod module;
 mod options;

@@ -21,6 +21,8 @@ pub struct GateOptions {
     /// The most body bytes held for a request while the filter pauses, beside the chunk at hand
     /// (at most 64 KiB); 1 MiB by default, and 413 beyond it.
     pub held_bytes: usize,
+    /// The most body bytes held for all requests together; 64 MiB by default, and 503 beyond it.
+    pub held_total_bytes: usize,
     /// The longest the gate waits for the client's next bytes; 10 s by default, then 408.
     pub body_idle: Duration,
     /// The longest a whole body may take from its head on; 60 s by default, then 408.
@@ -40,6 +42,7 @@ impl Default for GateOptions {
             memory_bytes: 64 << 20,
             call_deadline: Duration::from_millis(100),
             held_bytes: 1 << 20,
+            held_total_bytes: 64 << 20,
             body_idle: Duration::from_secs(10),
             body_deadline: Duration::from_mins(1),
             configuration: Vec::new(),

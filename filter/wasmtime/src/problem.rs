@@ -29,6 +29,11 @@ impl Abort {
                 "held-body-too-long",
                 "the gate could not judge this body from its first bytes",
             ),
+            Self::Crowded => (
+                S::SERVICE_UNAVAILABLE,
+                "gate-overloaded",
+                "too many requests are being judged at once; send it again",
+            ),
             Self::Trailers => {
                 (S::BAD_REQUEST, "trailers-not-accepted", "a request body must not have trailers")
             }

@@ -67,9 +67,11 @@ impl Counters {
         raise(match abort {
             Abort::Refused => &self.rejected,
             Abort::Unavailable => &self.unavailable,
-            Abort::TimedOut | Abort::HeldTooLong | Abort::Trailers | Abort::Unreadable => {
-                &self.refused
-            }
+            Abort::TimedOut
+            | Abort::HeldTooLong
+            | Abort::Crowded
+            | Abort::Trailers
+            | Abort::Unreadable => &self.refused,
         });
     }
 

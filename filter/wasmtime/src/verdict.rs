@@ -17,6 +17,9 @@ pub enum Abort {
     /// The filter wanted to see more of the body than the gate holds (413).
     #[error("the filter held more of the body than the gate keeps")]
     HeldTooLong,
+    /// All requests together hold as much as the gate keeps (503).
+    #[error("the gate holds too many bodies at once")]
+    Crowded,
     /// The body ended in trailers, which nobody judges (400).
     #[error("the body ended in trailers")]
     Trailers,
