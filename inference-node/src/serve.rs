@@ -243,6 +243,9 @@ fn announce(config: &Config, provisions: &Provisions) {
         operator = %format_args!("http://{}", config.operator),
         "ready"
     );
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!("this listener speaks plain HTTP: put something that ends TLS before it");
+    }
     if let Some(file) = &provisions.development_key {
         tracing::info!(file = %file.display(), "the development key is in this file");
     }
