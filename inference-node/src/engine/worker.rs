@@ -104,7 +104,8 @@ fn run_one<M: Model>(model: &M, input: M::Input) -> Result<M::Output, String> {
     // A model holds only weights: a panic half-way leaves nothing behind for the next job.
     match catch_unwind(AssertUnwindSafe(|| model.run(&batch))) {
         Ok(Ok(mut outputs)) => outputs.pop().ok_or_else(|| "it gave no output".to_owned()),
-        Ok(Err(error)) => Err(error.to_string()),
+        // With RUST_BACKTRACE set, candle's errors go on for pages.
+        Ok(Err(error)) => Err(error.to_string().lines().next().unwrap_or_default().to_owned()),
         Err(_) => Err("it panicked".to_owned()),
     }
 }
