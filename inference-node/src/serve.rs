@@ -230,7 +230,7 @@ fn load_model(config: &Config) -> Result<Arc<Engine<BackgroundRemoval>>, ServeEr
 
 async fn first_run(engine: &Engine<BackgroundRemoval>) -> Result<(), ServeError> {
     let turn = engine.admit()?.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    let done = engine.run(&turn, DynamicImage::new_rgb8(32, 32)).await?;
+    let done = engine.run(turn, DynamicImage::new_rgb8(32, 32)).await?;
     tracing::info!(milliseconds = done.ran.as_millis(), "the model has run");
     Ok(())
 }

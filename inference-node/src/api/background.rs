@@ -48,13 +48,16 @@ async fn cut_out<K: KeyRing>(
 ) -> Result<Response<Body>, ApiError> {
     let Admitted { id, image, limits, slot } = admitted;
     let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    let (image, decoding) = on_a_thread(move || decode_clean(&image, limits)).await?;
-    let done = node.background.run(&turn, image).await?;
-    drop(turn);
+    // The turn goes with the image, also where a client who leaves drops this future.
+    let ((image, turn), decoding) =
+        on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;
+    let done = node.background.run(turn, image).await?;
     node.metrics.inference(done.queued, done.ran);
-    let cutout = done.output;
+    let (cutout, turn) = (done.output, done.turn);
     let (png, encoding) = on_a_thread(move || {
-        encode::png(&cutout).map_err(|error| ApiError::Encode(error.to_string()))
+        let png = encode::png(&cutout).map_err(|error| ApiError::Encode(error.to_string()));
+        drop((cutout, turn));
+        png
     })
     .await?;
     let timing = format!(

@@ -39,10 +39,11 @@ pub enum EngineError {
 }
 
 /// A finished job.
-#[derive(Debug)]
 pub struct Done<O> {
     /// What the model gave.
     pub output: O,
+    /// The job's turn, to be held until its image is gone.
+    pub turn: Turn,
     /// How long the job waited for the device.
     pub queued: Duration,
     /// How long the model ran.
@@ -76,7 +77,7 @@ impl<M: Model + 'static> Engine<M> {
     }
 
     /// Runs one job whose turn has come. If the caller goes away before it starts, it never starts.
-    pub async fn run(&self, turn: &Turn, input: M::Input) -> Result<Done<M::Output>, EngineError> {
-        self.worker.run(input, turn.give_up()).await
+    pub async fn run(&self, turn: Turn, input: M::Input) -> Result<Done<M::Output>, EngineError> {
+        self.worker.run(turn, input).await
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::admission::TURNS;
+use super::admission::{TURNS, Turn};
 use super::{Done, EngineError};
 use crate::models::Model;
 
@@ -41,6 +41,8 @@ impl Drop for Caller {
 
 struct Job<M: Model> {
     input: M::Input,
+    /// Held for as long as the input is: a caller who leaves does not free it before the image.
+    turn: Turn,
     ticket: Ticket,
     submitted: Instant,
     reply: oneshot::Sender<Result<Done<M::Output>, EngineError>>,
@@ -54,23 +56,24 @@ pub(super) struct Worker<M: Model> {
 impl<M: Model + 'static> Worker<M> {
     /// Starts the thread.
     pub(super) fn start(model: M) -> std::io::Result<Self> {
-        // Jobs whose callers left may still lie there when the turn of others comes.
-        let (jobs, waiting) = sync_channel(4 * TURNS);
+        // Each job holds a turn, so there are never more.
+        let (jobs, waiting) = sync_channel(TURNS);
         std::thread::Builder::new()
             .name("device".to_owned())
             .spawn(move || work(&model, &waiting))?;
         Ok(Self { jobs })
     }
 
-    /// Runs `input`, unless it cannot start before `give_up`.
+    /// Runs `input`, unless it cannot start before its turn's patience ends.
     pub(super) async fn run(
         &self,
+        turn: Turn,
         input: M::Input,
-        give_up: Instant,
     ) -> Result<Done<M::Output>, EngineError> {
         let (reply, mut result) = oneshot::channel();
         let ticket = Ticket(Arc::new(AtomicU8::new(WAITING)));
-        let job = Job { input, ticket: ticket.clone(), submitted: Instant::now(), reply };
+        let give_up = turn.give_up();
+        let job = Job { input, turn, ticket: ticket.clone(), submitted: Instant::now(), reply };
         self.jobs.try_send(job).map_err(|_| EngineError::Overloaded)?;
         let caller = Caller(ticket);
         tokio::select! {
@@ -86,14 +89,15 @@ impl<M: Model + 'static> Worker<M> {
 }
 
 fn work<M: Model>(model: &M, waiting: &Receiver<Job<M>>) {
-    while let Ok(Job { input, ticket, submitted, reply }) = waiting.recv() {
+    while let Ok(Job { input, turn, ticket, submitted, reply }) = waiting.recv() {
         if !ticket.claim(RUNNING) {
             continue;
         }
         let started = Instant::now();
         let output = run_one(model, input);
         let (queued, ran) = (started - submitted, started.elapsed());
-        let done = output.map(|output| Done { output, queued, ran }).map_err(EngineError::Failed);
+        let done =
+            output.map(|output| Done { output, turn, queued, ran }).map_err(EngineError::Failed);
         // The caller may have gone away meanwhile.
         let _ = reply.send(done);
     }
@@ -147,7 +151,7 @@ mod tests {
 
     async fn run(engine: &Engine<Scripted>, input: u32) -> Result<u32, EngineError> {
         let turn = engine.admit()?.turn().await.ok_or(EngineError::WaitedTooLong)?;
-        engine.run(&turn, input).await.map(|done| done.output)
+        engine.run(turn, input).await.map(|done| done.output)
     }
 
     #[tokio::test]
