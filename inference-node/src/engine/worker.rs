@@ -183,4 +183,22 @@ mod tests {
         assert_eq!(*seen.lock().unwrap(), [400, 9]);
         assert_eq!(engine.admitted(), 0);
     }
+
+    #[tokio::test]
+    async fn a_turn_is_held_until_the_image_is_gone_also_when_the_caller_leaves() {
+        let (engine, seen) = engine(0, 5_000);
+        let caller = tokio::spawn({
+            let engine = Arc::clone(&engine);
+            async move { run(&engine, 1000).await }
+        });
+        while seen.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        assert_eq!(engine.admitted(), 1, "the model still works on the image");
+        while engine.admitted() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
