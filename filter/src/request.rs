@@ -14,17 +14,52 @@ impl UnixMillis {
     }
 }
 
+/// What time it is for a host.
+///
+/// The two clocks answer different questions. Whether a signature is fresh is asked of the wall
+/// clock, which its signer also reads; how long something has been remembered is asked of the steady
+/// clock, which nobody can set back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Clock {
+    /// The wall clock.
+    pub unix: UnixMillis,
+    /// Milliseconds of a clock that never goes back and whose zero means nothing. A host without
+    /// one gives the wall clock here too.
+    pub steady: u64,
+}
+
+impl Clock {
+    /// A host whose two clocks show the same, as hosts without a steady clock have it.
+    pub const fn both(millis: u64) -> Self {
+        Self { unix: UnixMillis(millis), steady: millis }
+    }
+}
+
 /// Everything before the body, as received.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
     /// The method, as sent.
     pub method: &'a str,
+    /// The host and port the client addressed: `:authority`, or the one `Host` field (RFC 9110 §7.2).
+    /// Empty where there is none.
+    pub authority: &'a str,
     /// The raw path with its query, never normalised (RFC 9112 §3.2.1, origin form).
     pub target: &'a str,
     /// The header fields.
     pub headers: &'a Headers,
-    /// The address of the direct peer, where the host knows it.
-    pub client: Option<IpAddr>,
+    /// Who is at the other end.
+    pub peer: Peer,
+}
+
+/// Who is at the other end of the connection, as far as the host can tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Peer {
+    /// The host cannot tell.
+    Unknown,
+    /// The address the connection came from: a client, or a proxy that names it.
+    Direct(IpAddr),
+    /// The client itself, because the host saw it or has it from its own network.
+    Client(IpAddr),
 }
 
 /// Header fields in the order received, with lower-case names.

@@ -106,10 +106,17 @@ fn parse_length(value: &[u8]) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Peer;
 
     fn outcome(fields: &[(&str, &str)]) -> Result<Option<u64>, Error> {
         let headers = Headers::new(fields.iter().copied());
-        let head = RequestHead { method: "POST", target: "/", headers: &headers, client: None };
+        let head = RequestHead {
+            method: "POST",
+            authority: "",
+            target: "/",
+            headers: &headers,
+            peer: Peer::Unknown,
+        };
         check(&head).map(Framed::length)
     }
 
@@ -150,7 +157,13 @@ mod tests {
         assert_eq!(outcome(&[("x", &long)]), Err(Error::HeaderTooLarge));
         let headers = Headers::default();
         let target = "/".repeat(TARGET_MAX + 1);
-        let head = RequestHead { method: "GET", target: &target, headers: &headers, client: None };
+        let head = RequestHead {
+            method: "GET",
+            authority: "",
+            target: &target,
+            headers: &headers,
+            peer: Peer::Unknown,
+        };
         assert_eq!(check(&head).unwrap_err(), Error::TargetTooLong);
     }
 }
