@@ -1,48 +1,182 @@
-//! How policy and key records travel from the node to its gates.
+//! How policy, key records and revoked tokens travel from the node to its gates.
 //!
-//! A host keeps three kinds of entries in its shared data:
+//! A host keeps these entries in its shared data:
 //!
 //! | key | value |
 //! |---|---|
 //! | [`EPOCH`] | the epoch, 8 bytes, little endian; absent means that nothing was published yet |
 //! | [`POLICY`] | the policy file of that epoch |
-//! | [`bucket_name`] | the key records whose ids fall into that bucket, as a JSON array |
+//! | [`keys`], [`imported`] | the key records whose ids, or verifiers, fall into that bucket |
+//! | [`tokens`] | the ids of revoked tokens that fall into that bucket, one after the other |
 //!
 //! Records lie in a fixed number of buckets, so that a gate reads a handful of records for a
-//! request, whatever the number of keys, and the shared data never grows.
+//! request, whatever the number of keys, and the shared data never grows. In a bucket each record is
+//! preceded by what it is found by and by its length, so that only one is ever parsed.
 
 use sha2::{Digest as _, Sha256};
 
-use crate::key::{KeyId, KeyRecord};
+use crate::key::{KeyId, KeyRecord, TokenId};
 
 /// Where the epoch is.
 pub const EPOCH: &str = "lunette.epoch";
 /// Where the policy file is.
 pub const POLICY: &str = "lunette.policy";
-/// The number of buckets that key records are spread over.
+/// The number of buckets of each kind.
 pub const BUCKETS: u16 = 4096;
 
-/// The bucket of a key id.
-pub fn bucket_of(id: &KeyId) -> u16 {
+/// Where the record of a key is found by its id.
+pub fn keys(id: &KeyId) -> Bucket {
     let digest = Sha256::digest(id.as_str());
-    let head = digest.first_chunk::<2>().copied().unwrap_or_default();
-    u16::from_be_bytes(head) % BUCKETS
+    Bucket::new(Kind::Keys, digest.first_chunk())
 }
 
-/// Where the records of a bucket are.
-pub fn bucket_name(bucket: u16) -> String {
-    format!("lunette.keys.{bucket}")
+/// Where the record of an imported key is found by its verifier.
+pub fn imported(verifier: &[u8; 32]) -> Bucket {
+    Bucket::new(Kind::Imported, verifier.first_chunk())
 }
 
-/// Writes the records of one bucket.
-pub fn write_bucket<'a>(records: impl IntoIterator<Item = &'a KeyRecord>) -> Vec<u8> {
-    let records: Vec<_> = records.into_iter().collect();
-    // Strings and numbers always serialise.
-    serde_json::to_vec(&records).unwrap_or_default()
+/// Where a revoked token is found.
+pub fn tokens(token: &TokenId) -> Bucket {
+    Bucket::new(Kind::Tokens, token.bytes().first_chunk())
 }
 
-/// Finds a record in a bucket; `None` if the bucket cannot be read at all.
-pub fn find_in_bucket(bucket: &[u8], id: &KeyId) -> Option<Option<KeyRecord>> {
-    let records: Vec<KeyRecord> = serde_json::from_slice(bucket).ok()?;
-    Some(records.into_iter().find(|record| record.id == *id))
+/// What a bucket holds.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// Key records by id.
+    Keys,
+    /// Key records by verifier.
+    Imported,
+    /// Revoked tokens.
+    Tokens,
+}
+
+/// One bucket.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Bucket {
+    kind: Kind,
+    number: u16,
+}
+
+impl Bucket {
+    fn new(kind: Kind, digest: Option<&[u8; 2]>) -> Self {
+        let number = digest.map_or(0, |head| u16::from_be_bytes(*head)) % BUCKETS;
+        Self { kind, number }
+    }
+
+    /// What it holds.
+    pub fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// Which of its kind it is, below [`BUCKETS`].
+    pub fn number(self) -> u16 {
+        self.number
+    }
+
+    /// Its key in the shared data.
+    pub fn name(self) -> String {
+        let kind = match self.kind {
+            Kind::Keys => "keys",
+            Kind::Imported => "imported",
+            Kind::Tokens => "tokens",
+        };
+        format!("lunette.{kind}.{}", self.number)
+    }
+
+    /// The bucket of a key in the shared data; `None` if it names none.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (kind, digits) = name.strip_prefix("lunette.")?.split_once('.')?;
+        let kind = match kind {
+            "keys" => Kind::Keys,
+            "imported" => Kind::Imported,
+            "tokens" => Kind::Tokens,
+            _ => return None,
+        };
+        let number = digits.parse().ok().filter(|&number: &u16| number < BUCKETS)?;
+        // One spelling only.
+        let bucket = Self { kind, number };
+        (bucket.name() == name).then_some(bucket)
+    }
+}
+
+/// Adds a record to the bytes of the bucket that it is found in by `found_by`: the ten digits of
+/// its id, or the 32 bytes of its verifier.
+pub fn write(bucket: &mut Vec<u8>, found_by: &[u8], record: &KeyRecord) {
+    // Strings, numbers and lists of them always serialise.
+    let json = serde_json::to_vec(record).unwrap_or_default();
+    bucket.extend_from_slice(found_by);
+    bucket.extend_from_slice(&u32::try_from(json.len()).unwrap_or(0).to_le_bytes());
+    bucket.extend_from_slice(&json);
+}
+
+/// A bucket that is not as [`write`] leaves it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Damaged;
+
+/// Finds a record in the bytes of a bucket.
+pub fn find(mut bucket: &[u8], found_by: &[u8]) -> Result<Option<KeyRecord>, Damaged> {
+    while !bucket.is_empty() {
+        let (name, rest) = bucket.split_at_checked(found_by.len()).ok_or(Damaged)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(Damaged)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Damaged)?;
+        let (json, rest) = rest.split_at_checked(length).ok_or(Damaged)?;
+        // Neither an id nor a verifier is a secret of the client: a plain comparison will do.
+        if name == found_by {
+            return serde_json::from_slice(json).map(Some).map_err(|_| Damaged);
+        }
+        bucket = rest;
+    }
+    Ok(None)
+}
+
+/// Whether a token is among the bytes of a bucket.
+pub fn contains(bucket: &[u8], token: &TokenId) -> Result<bool, Damaged> {
+    let (tokens, rest) = bucket.as_chunks::<16>();
+    if rest.is_empty() { Ok(tokens.contains(token.bytes())) } else { Err(Damaged) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Environment;
+
+    fn record(n: u32) -> KeyRecord {
+        let id = KeyId::parse(&format!("{n:010}")).unwrap();
+        KeyRecord::new(id, Environment::Test, [1; 32])
+    }
+
+    #[test]
+    fn a_record_is_found_among_others_and_nothing_else_is() {
+        let mut bucket = Vec::new();
+        for n in 0..5 {
+            write(&mut bucket, record(n).id.as_str().as_bytes(), &record(n));
+        }
+        assert_eq!(find(&bucket, b"0000000003"), Ok(Some(record(3))));
+        assert_eq!(find(&bucket, b"0000000005"), Ok(None));
+        assert_eq!(find(&[], b"0000000005"), Ok(None));
+        for cut in 1..bucket.len() {
+            let found = find(&bucket[..cut], b"9999999999");
+            assert!(found == Err(Damaged) || found == Ok(None), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_has_one_name() {
+        for bucket in [keys(&record(1).id), imported(&[7; 32]), tokens(&TokenId::of("a", "b"))] {
+            assert_eq!(Bucket::parse(&bucket.name()), Some(bucket));
+        }
+        for name in ["", "lunette", "lunette.keys.", "lunette.keys.4096", "lunette.keys.00", "x.0"]
+        {
+            assert_eq!(Bucket::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_revoked_token_is_found() {
+        let [one, two] = [TokenId::of("a", "b"), TokenId::of("ab", "")];
+        assert_eq!(contains(one.bytes(), &one), Ok(true));
+        assert_eq!(contains(one.bytes(), &two), Ok(false));
+        assert_eq!(contains(&one.bytes()[1..], &one), Err(Damaged));
+    }
 }
