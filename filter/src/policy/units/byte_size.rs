@@ -1,4 +1,4 @@
-//! Quantities as people write them in a policy file.
+//! A number of bytes: `1048576`, `"1MiB"`.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// A number of bytes: `1048576`, `"1048576"`, `"1MiB"`, `"512 KiB"`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct ByteSize(pub(super) u64);
+pub(in crate::policy) struct ByteSize(pub(in crate::policy) u64);
 
 impl ByteSize {
     fn parse(text: &str) -> Option<Self> {
@@ -17,7 +17,12 @@ impl ByteSize {
             "MiB" => 1 << 20,
             _ => return None,
         };
-        digits.trim_end().parse::<u64>().ok()?.checked_mul(scale).map(Self)
+        let digits = digits.trim_end();
+        // `u64::from_str` also takes a plus sign.
+        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        digits.parse::<u64>().ok()?.checked_mul(scale).map(Self)
     }
 }
 
@@ -46,6 +51,23 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ByteSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByteSize".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A number of bytes.",
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "pattern": "^[0-9]+ *(B|KiB|MiB)?$",
+            "examples": [65536, "64KiB", "12MiB"],
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +83,7 @@ mod tests {
             r#""KiB""#,
             r#""1GB""#,
             r#""-1""#,
+            r#""+1""#,
             "-1",
             "1.5",
             r#""18446744073709551615MiB""#,

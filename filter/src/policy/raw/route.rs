@@ -1,0 +1,135 @@
+//! A route in the policy file.
+
+use serde::Deserialize;
+
+use super::name::Name;
+use crate::Format;
+use crate::address::AddressList;
+use crate::checks::target;
+use crate::key::SCOPES_MAX;
+use crate::policy::error::{PolicyError, require};
+use crate::policy::route::{HELD_BYTES_MAX, WEIGHT_MAX};
+use crate::policy::units::ByteSize;
+use crate::policy::{BodyRule, ImageLimits, Mode, Route, SignatureRule};
+
+/// One method and path, and what a request to it may carry. No field that bounds something has a
+/// default: whoever writes a route decides.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Route"))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRoute {
+    /// The name used in metrics and messages.
+    name: Name,
+    /// The method, as sent.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z]+$")))]
+    method: String,
+    /// The path, compared byte for byte.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^/")))]
+    path: String,
+    /// Scopes a key or a token must hold, all of them.
+    #[cfg_attr(feature = "schema", schemars(length(max = SCOPES_MAX)))]
+    scopes: Vec<Name>,
+    /// Media types the body may have: `image/png`, `image/jpeg`, `image/webp`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    media_types: Vec<String>,
+    /// The largest body.
+    max_bytes: ByteSize,
+    /// The greatest width in pixels.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    max_width: u32,
+    /// The greatest height in pixels.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    max_height: u32,
+    /// The greatest product of width and height.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    max_pixels: u64,
+    /// The most frames of an animation; 1 refuses animations.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    max_frames: u32,
+    /// Whether a request must be signed.
+    #[serde(default)]
+    signature: SignatureRule,
+    /// When the request goes on. A body that is held may have at most 1 MiB.
+    #[serde(default)]
+    body: BodyRule,
+    /// What the megapixels of an image are multiplied with before they are charged.
+    #[serde(default = "weight_default")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = WEIGHT_MAX)))]
+    weight: u32,
+    /// Where requests may come from; from everywhere if it is left out.
+    #[serde(default)]
+    clients: AddressList,
+    /// What a failed check does.
+    #[serde(default)]
+    mode: Mode,
+}
+
+const fn weight_default() -> u32 {
+    1
+}
+
+pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
+    let field = |name: &str| format!("{at}.{name}");
+    let method = !raw.method.is_empty() && raw.method.bytes().all(|byte| byte.is_ascii_uppercase());
+    require(method, &field("method"), || "expected a method such as \"POST\"".to_owned())?;
+    require(target::is_unambiguous_path(&raw.path), &field("path"), || {
+        "expected an absolute path without query, dot segments or escapes".to_owned()
+    })?;
+    require(raw.scopes.len() <= SCOPES_MAX, &field("scopes"), || {
+        format!("expected at most {SCOPES_MAX} scopes")
+    })?;
+    for (name, value) in [
+        ("max_bytes", raw.max_bytes.0),
+        ("max_width", raw.max_width.into()),
+        ("max_height", raw.max_height.into()),
+        ("max_pixels", raw.max_pixels),
+        ("max_frames", raw.max_frames.into()),
+    ] {
+        require(value > 0, &field(name), || "expected a number above 0".to_owned())?;
+    }
+    let held = raw.body == BodyRule::Hold;
+    require(!held || raw.max_bytes.0 <= HELD_BYTES_MAX, &field("max_bytes"), || {
+        format!(
+            "expected at most {HELD_BYTES_MAX} bytes where the body is held, got {}",
+            raw.max_bytes.0
+        )
+    })?;
+    require((1..=WEIGHT_MAX).contains(&raw.weight), &field("weight"), || {
+        format!("expected 1 to {WEIGHT_MAX}, got {}", raw.weight)
+    })?;
+    Ok(Route {
+        name: raw.name.0,
+        method: raw.method,
+        path: raw.path,
+        scopes: raw.scopes.into_iter().map(|scope| scope.0).collect(),
+        formats: formats(&raw.media_types, at)?,
+        max_bytes: raw.max_bytes.0,
+        image: ImageLimits {
+            max_width: raw.max_width,
+            max_height: raw.max_height,
+            max_pixels: raw.max_pixels,
+            max_frames: raw.max_frames,
+        },
+        signature: raw.signature,
+        body: raw.body,
+        weight: raw.weight,
+        clients: raw.clients,
+        mode: raw.mode,
+    })
+}
+
+fn formats(media_types: &[String], at: &str) -> Result<Vec<Format>, PolicyError> {
+    require(!media_types.is_empty(), &format!("{at}.media_types"), || {
+        "expected at least one media type".to_owned()
+    })?;
+    let format = |(index, media_type): (usize, &String)| {
+        Format::from_media_type(media_type).ok_or_else(|| {
+            PolicyError::new(
+                format!("{at}.media_types[{index}]"),
+                format!("expected one of image/png, image/jpeg, image/webp, got {media_type:?}"),
+            )
+        })
+    };
+    media_types.iter().enumerate().map(format).collect()
+}

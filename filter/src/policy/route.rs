@@ -1,0 +1,112 @@
+//! What a request to one method and path may carry.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Format;
+use crate::address::AddressList;
+
+/// The largest body in bytes that a gate holds back whole.
+pub const HELD_BYTES_MAX: u64 = 1024 * 1024;
+/// The greatest weight of a route.
+pub const WEIGHT_MAX: u32 = 1000;
+
+/// One method and path, and what a request to it may carry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Route {
+    /// The name used in metrics and messages.
+    pub name: String,
+    /// The method, as sent.
+    pub method: String,
+    /// The path, compared byte for byte.
+    pub path: String,
+    /// Scopes a key must hold, all of them.
+    pub scopes: Vec<String>,
+    /// Image formats the body may have.
+    pub formats: Vec<Format>,
+    /// The largest body in bytes.
+    pub max_bytes: u64,
+    /// What the image may be.
+    pub image: ImageLimits,
+    /// Whether a request must be signed.
+    pub signature: SignatureRule,
+    /// When the request goes on.
+    pub body: BodyRule,
+    /// What the megapixels of an image are multiplied with before they are charged.
+    pub weight: u32,
+    /// Where requests may come from.
+    pub clients: AddressList,
+    /// What a failed check does.
+    pub mode: Mode,
+}
+
+/// Bounds on what an image header may declare.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ImageLimits {
+    /// The greatest width in pixels.
+    pub max_width: u32,
+    /// The greatest height in pixels.
+    pub max_height: u32,
+    /// The greatest product of width and height.
+    pub max_pixels: u64,
+    /// The most frames of an animation; 1 refuses animations.
+    pub max_frames: u32,
+}
+
+/// Whether a request must be signed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureRule {
+    /// A signature is no credential here.
+    #[default]
+    None,
+    /// A key, a token or a signature; a signature that is there must verify.
+    Optional,
+    /// A signature.
+    Required,
+    /// An API key, and a signature of the same key id.
+    WithKey,
+}
+
+impl SignatureRule {
+    /// Whether nothing but a signature will do.
+    pub const fn demands_one(self) -> bool {
+        match self {
+            Self::None | Self::Optional => false,
+            Self::Required | Self::WithKey => true,
+        }
+    }
+
+    /// Whether a signature can be a credential.
+    pub const fn takes_signatures(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Optional | Self::Required | Self::WithKey => true,
+        }
+    }
+}
+
+/// When a request goes on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyRule {
+    /// Once the image header was judged; the rest of the body streams through.
+    #[default]
+    Stream,
+    /// Once the whole body was judged.
+    Hold,
+}
+
+/// What a failed check does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It refuses the request.
+    #[default]
+    Enforce,
+    /// It is reported, and the request goes on. Framing, sizes, header limits, replay and the permit
+    /// are enforced all the same.
+    Report,
+}
