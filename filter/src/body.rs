@@ -4,7 +4,8 @@
 //! judges the complete body again with the same checks, and decodes only a [`CleanImage`].
 
 use crate::checks::image::{self, HeaderReader};
-use crate::checks::length;
+use crate::checks::{arrival, length};
+use crate::digest::ContentDigest;
 use crate::permit::Claims;
 use crate::policy::ImageLimits;
 use crate::{Format, Frames, ImageHeader, Rejection};
@@ -57,6 +58,12 @@ pub fn inspect<B: AsRef<[u8]>>(
     let (bytes, declared) = (body.as_ref(), claims.content_length);
     if bytes.len() as u64 != declared {
         return Err(length::Error::Differs { declared }.into());
+    }
+    if let Some(digest) = &claims.content_digest {
+        let digest = ContentDigest::parse([digest.as_bytes()]).map_err(|_| Error::Differs)?;
+        let mut digester = digest.digester();
+        digester.update(bytes);
+        digester.finish().map_err(arrival::Error::from)?;
     }
     // The limit on how far a header may reach protects a gate's memory; here the body is complete.
     let mut reader = HeaderReader::new(claims.format, declared, declared);

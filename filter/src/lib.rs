@@ -5,9 +5,9 @@
 //! time, randomness and key records are arguments.
 //!
 //! ```text
-//!  begin(now, seed) ─ head ─▶ NeedsPrefix ─ chunk* ─▶ Release(Permit, Tail) ─ chunk* ─ end ─▶ Whole
-//!                      │            │                                     │        │
-//!                      └── first failed check ──▶ Rejection ◀─────────────┴────────┘
+//!  begin(clock, seed) ─ head ─▶ NeedsAnswer ─▶ NeedsPrefix ─ chunk* ─▶ NeedsAnswer ─▶ Release ─ chunk* ─ end
+//!                        │           │              │                     │     (Permit, Tail)   │
+//!                        └───────────┴── first failed check ──▶ Rejection ◀─────────────┴────────┘
 //! ```
 //!
 //! The order of the checks is in [`inspection`]; each check is one file of [`checks`].
@@ -15,9 +15,12 @@
 //! # Example
 //!
 //! ```
-//! use filter::{Filter, GateIdentity, Headers, Pepper, PermitKey, Policy, RequestHead, Step, UnixMillis};
+//! use filter::{
+//!     Clock, Filter, GateIdentity, Headers, Keys, Peer, Pepper, PermitKey, Policy, RejectionCache,
+//!     RequestHead, Step,
+//! };
 //!
-//! let policy = Policy::parse(br#"{ "version": 1, "routes": [{
+//! let policy = Policy::parse(br#"{ "version": 1, "tiers": { "free": { "quotas": [] } }, "routes": [{
 //!     "name": "cut-out", "method": "POST", "path": "/v1/cut-out", "scopes": [],
 //!     "media_types": ["image/png"], "max_bytes": "1MiB",
 //!     "max_width": 4096, "max_height": 4096, "max_pixels": 4000000, "max_frames": 1
@@ -28,39 +31,67 @@
 //!     environment: filter::Environment::Test,
 //!     pepper: Pepper::new([1; 32]),
 //!     permit_key: PermitKey::new("edge-1", 1, [2; 32]),
+//!     realm_keys: vec![],
+//!     token_secrets: Default::default(),
 //! };
+//! let mut cache = RejectionCache::new(identity.cache_key());
 //! let filter = Filter::new(policy, identity, 1);
 //!
 //! let headers = Headers::new([("content-length", "40"), ("content-type", "image/png")]);
-//! let head = RequestHead { method: "POST", target: "/v1/cut-out", headers: &headers, client: None };
+//! let head = RequestHead {
+//!     method: "POST",
+//!     authority: "images.example",
+//!     target: "/v1/cut-out",
+//!     headers: &headers,
+//!     peer: Peer::Unknown,
+//! };
 //! // No key records at all, and no key in the request: refused.
-//! let step = filter.begin(UnixMillis(1_700_000_000_000), [0; 16]).head(&head, &filter::Keys::default());
-//! let Step::Reject(rejection) = step else { panic!("released without a key") };
-//! assert_eq!(rejection.code(), "credential-missing");
+//! let waiting = filter.begin(Clock::both(1_700_000_000_000), [0; 16]);
+//! let step = waiting.head(&head, &Keys::default(), &mut cache);
+//! let Step::Reject(refused) = step else { panic!("went on without a key") };
+//! assert_eq!(refused.rejection().code(), "credential-missing");
 //! ```
 
 #![forbid(unsafe_code)]
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod address;
+pub mod algorithm;
 pub mod api_key;
 pub mod body;
 pub mod checks;
+pub mod digest;
+pub mod event;
+pub mod findings;
+pub mod gate;
 pub mod hex;
 pub mod inspection;
+pub mod jwt;
 pub mod key;
 pub mod permit;
 pub mod policy;
+pub mod public_key;
+pub mod quota;
 pub mod rejection;
+pub mod rejection_cache;
 pub mod request;
+pub mod signature;
 pub mod snapshot;
+pub mod store;
+mod structured;
 pub mod verdict;
 
 pub use api_key::ApiKey;
 pub use checks::image::{Format, Frames, ImageHeader};
-pub use inspection::{Filter, GateIdentity, NeedsHead, NeedsPrefix, Step, Tail};
-pub use key::{Environment, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, Pepper, Unavailable};
+pub use findings::{Findings, Refused};
+pub use gate::{GateIdentity, TokenSecrets};
+pub use inspection::{Filter, NeedsAnswer, NeedsHead, NeedsPrefix, Step, Tail, drive};
+pub use key::{
+    Environment, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, Pepper, RealmKey, TokenId, Unavailable,
+};
 pub use permit::{Claims, PermitId, PermitKey};
 pub use policy::{Policy, PolicyError, Route};
 pub use rejection::{Rejection, Reply};
-pub use request::{Headers, RequestHead, UnixMillis};
+pub use rejection_cache::RejectionCache;
+pub use request::{Clock, Headers, Peer, RequestHead, UnixMillis};
 pub use verdict::{Permit, Release};

@@ -8,14 +8,23 @@ use std::net::IpAddr;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::key::{Environment, KeyId, hmac_sha256};
+use crate::key::{Environment, KeyId, TokenId, hmac_sha256};
+use crate::policy::Mode;
 use crate::{Format, UnixMillis};
 
 /// The header field that carries a permit.
 pub const HEADER: &str = "lunette-permit";
+/// The header field in which the node tells a gate what its answer means for it; a gate strips it.
+pub const VERDICT_HEADER: &str = "lunette-verdict";
+/// Nothing was decoded and the client is not to blame: the pixels that were charged are given back.
+pub const VERDICT_REFUND: &str = "refund";
+/// The body that the signed digest names is malformed, and will be whenever it comes again; the code
+/// of the refusal follows, after a space.
+pub const VERDICT_MALFORMED: &str = "malformed";
 /// The most bytes of a permit: the target alone may take 2 KiB.
 pub const WIRE_MAX: usize = 6 * 1024;
 /// How long a permit is good for, in milliseconds, judged when the head arrives at the node.
@@ -59,13 +68,13 @@ pub struct Claims {
     pub audience: String,
     /// The environment it is for.
     pub environment: Environment,
-    /// The key that was presented.
-    pub key: KeyId,
-    /// Whom the key acts for.
+    /// What was presented.
+    pub credential: Credential,
+    /// Whom it acts for.
     pub principal: String,
-    /// The key's scopes.
+    /// What it may do.
     pub scopes: Vec<String>,
-    /// The key's tier.
+    /// Which quotas apply to it.
     pub tier: String,
     /// The client's address.
     pub client: Option<IpAddr>,
@@ -87,16 +96,54 @@ pub struct Claims {
     pub height: u32,
     /// The judged number of frames, where the header states it.
     pub frames: Option<u32>,
-    /// Pixels charged: width times height times frames.
+    /// Pixels that were paid for: width times height times frames, before the route's weight.
     pub cost_pixels: u64,
     /// The nonce that a signature covers, if one was verified.
     pub nonce: Option<Nonce>,
+    /// What the request's signature does not cover, where its scheme is a weak one.
+    pub weaker: Vec<String>,
     /// Whether the verdict was enforced.
     pub mode: Mode,
+    /// The codes of what failed and was only reported.
+    pub reported: Vec<String>,
     /// The policy epoch of the verdict.
     pub epoch: u64,
     /// When the permit was made, in Unix milliseconds.
     pub issued_at: u64,
+}
+
+impl Nonce {
+    /// `nonce`, to be remembered until `until`.
+    pub fn of(nonce: &str, until: UnixMillis) -> Self {
+        Self {
+            sha256: crate::hex::encode(&<[u8; 32]>::from(Sha256::digest(nonce))),
+            until: until.0,
+        }
+    }
+}
+
+/// What a permit says was presented.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    /// An API key, a signature with it, or both.
+    Key(KeyId),
+    /// A token of an issuer.
+    Token(Token),
+    /// Nothing that could be verified; the failure was only reported.
+    Unverified,
+}
+
+/// A token, as far as the node needs to know it.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The issuer's name in the policy.
+    pub issuer: String,
+    /// The token's id; one without a `jti` has none and cannot be revoked singly.
+    pub id: Option<TokenId>,
+    /// Not valid from this time on, in Unix milliseconds.
+    pub expires: u64,
 }
 
 /// A nonce, as far as the node needs to know it.
@@ -107,14 +154,6 @@ pub struct Nonce {
     pub sha256: String,
     /// How long it must be remembered, in Unix milliseconds.
     pub until: u64,
-}
-
-/// Whether a verdict was enforced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// A failed check refuses.
-    Enforce,
 }
 
 /// One gate's key for permits. It has no `Debug`, `Display` or `Serialize`.
@@ -212,7 +251,7 @@ pub(crate) mod tests {
             gate_key: 0,
             audience: "images".into(),
             environment: Environment::Test,
-            key: KeyId::parse("0123456789").unwrap(),
+            credential: Credential::Key(KeyId::parse("0123456789").unwrap()),
             principal: "acme".into(),
             scopes: vec!["cut".into()],
             tier: "free".into(),
@@ -228,7 +267,9 @@ pub(crate) mod tests {
             frames: Some(1),
             cost_pixels: 12,
             nonce: None,
+            weaker: vec![],
             mode: Mode::Enforce,
+            reported: vec![],
             epoch: 7,
             issued_at: NOW.0,
         }

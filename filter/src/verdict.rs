@@ -1,16 +1,23 @@
 //! How the judgement of head and prefix ends well.
 
-use crate::checks::{credential, encoding, framing, image, length, media_type, scopes};
-use crate::inspection::{GateIdentity, Tail};
-use crate::permit::{Claims, Mode, PermitId};
-use crate::request::{RequestHead, UnixMillis};
+use http::HeaderName;
+
+use crate::Policy;
+use crate::checks::arrival::Arrival;
+use crate::checks::credential::Authenticated;
+use crate::checks::{admission, client, encoding, framing, image, media_type, permission};
+use crate::findings::Findings;
+use crate::inspection::Tail;
+use crate::permit::{Claims, Nonce};
+use crate::policy::Mode;
 
 /// The request may go on: hand the permit to the node, and show the rest of the body to the tail.
 #[must_use]
-#[derive(Debug)]
 pub struct Release {
     /// Proof that every check of head and prefix passed.
     pub permit: Permit,
+    /// Header fields for the answer: how the client's quotas stand.
+    pub fields: Vec<(HeaderName, String)>,
     /// Judges what is still to come.
     pub tail: Tail,
 }
@@ -21,37 +28,31 @@ pub struct Release {
 /// compile. Its claims go to the node as a sealed [`permit`](crate::permit).
 #[derive(Debug)]
 pub struct Permit {
-    claims: Claims,
+    claims: Box<Claims>,
 }
 
 /// What the checks of the head established.
 #[derive(Debug)]
 pub(crate) struct HeadEvidence {
     pub(crate) framed: framing::Framed,
-    pub(crate) plain: encoding::Plain,
+    pub(crate) identity: encoding::Plain,
     pub(crate) media: media_type::Declared,
-    pub(crate) who: credential::Authenticated,
-    pub(crate) authorised: scopes::Authorised,
+    pub(crate) from: client::Admitted,
+    pub(crate) who: Authenticated,
+    pub(crate) authorised: permission::Authorised,
+    pub(crate) admitted: admission::Admitted,
 }
 
-/// The request as received, as far as a permit binds it.
-#[derive(Debug)]
-pub(crate) struct Described {
-    method: String,
-    target: String,
-    content_type: String,
-    client: Option<std::net::IpAddr>,
-}
+impl HeadEvidence {
+    /// Whether the request bore a nonce, which is used now.
+    pub(crate) fn has_nonce(&self) -> bool {
+        self.who.signed.as_ref().is_some_and(|signed| signed.nonce.is_some())
+    }
 
-impl Described {
-    pub(crate) fn new(head: &RequestHead<'_>) -> Self {
-        let content_type = head.headers.one("content-type").ok().flatten().unwrap_or_default();
-        Self {
-            method: head.method.to_owned(),
-            target: head.target.to_owned(),
-            content_type: String::from_utf8_lossy(content_type).into_owned(),
-            client: head.client,
-        }
+    /// The nonce, as far as the node needs to know it.
+    fn nonce(&self, policy: &Policy) -> Option<Nonce> {
+        let first = admission::first_use_by(policy, &self.who)?;
+        Some(Nonce::of(&first.nonce, first.until))
     }
 }
 
@@ -60,49 +61,55 @@ impl Permit {
     pub(crate) fn new(
         evidence: &HeadEvidence,
         image: image::Within,
-        length: &length::Budget,
-        request: Described,
-        issued: Issued<'_>,
+        arrival: &Arrival,
+        policy: &Policy,
+        findings: &Findings,
     ) -> Self {
         // Named so that a check whose evidence is no longer needed here is noticed.
         let HeadEvidence {
             framed: framing::Framed { .. },
-            plain: encoding::Plain { .. },
+            identity: encoding::Plain { .. },
             media: media_type::Declared { .. },
+            from: client::Admitted { .. },
             who,
-            authorised: scopes::Authorised { .. },
+            authorised: permission::Authorised { .. },
+            admitted: admission::Admitted { .. },
         } = evidence;
-        let (record, header) = (who.record(), image.header());
+        let (header, signed, gate) = (image.header(), who.signed.as_ref(), &findings.gate);
+        let reported: Vec<_> =
+            findings.reported().iter().map(|rejection| rejection.code().to_owned()).collect();
         Self {
-            claims: Claims {
-                id: issued.id,
-                gate: issued.gate.gate.clone(),
-                gate_key: issued.gate.permit_key.version(),
-                audience: issued.gate.audience.clone(),
-                environment: issued.gate.environment,
-                key: record.id.clone(),
-                principal: record.principal.clone(),
-                scopes: record.scopes.clone(),
-                tier: record.tier.clone(),
-                client: request.client,
-                method: request.method,
-                target: request.target,
-                content_type: request.content_type,
-                content_length: length.declared(),
-                content_digest: None,
+            claims: Box::new(Claims {
+                id: findings.id,
+                gate: gate.gate.clone(),
+                gate_key: gate.permit_key.version(),
+                audience: gate.audience.clone(),
+                environment: gate.environment,
+                credential: who.credential.clone(),
+                principal: who.principal.clone(),
+                scopes: who.scopes.clone(),
+                tier: who.tier.clone(),
+                client: findings.client.and_then(|client| client.address),
+                method: findings.method.clone(),
+                target: findings.target.clone(),
+                content_type: findings.content_type.clone(),
+                content_length: arrival.declared(),
+                content_digest: signed
+                    .and_then(|signed| signed.digest.as_ref())
+                    .map(ToString::to_string),
                 format: header.format,
                 width: header.width,
                 height: header.height,
-                frames: match header.frames {
-                    image::Frames::Known(frames) => Some(frames),
-                    image::Frames::Unstated => None,
-                },
+                frames: header.frames.known(),
                 cost_pixels: image.cost_pixels(),
-                nonce: None,
-                mode: Mode::Enforce,
-                epoch: issued.epoch,
-                issued_at: issued.now.0,
-            },
+                nonce: evidence.nonce(policy),
+                weaker: signed
+                    .map_or(vec![], |signed| signed.weaker.iter().map(str::to_owned).collect()),
+                mode: if reported.is_empty() { Mode::Enforce } else { Mode::Report },
+                reported,
+                epoch: findings.epoch,
+                issued_at: findings.now.0,
+            }),
         }
     }
 
@@ -110,13 +117,4 @@ impl Permit {
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
-}
-
-/// By whom, when and under which policy a permit is made.
-#[derive(Clone, Copy)]
-pub(crate) struct Issued<'a> {
-    pub(crate) id: PermitId,
-    pub(crate) gate: &'a GateIdentity,
-    pub(crate) epoch: u64,
-    pub(crate) now: UnixMillis,
 }

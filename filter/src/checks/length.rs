@@ -57,6 +57,11 @@ impl Budget {
         self.declared
     }
 
+    /// The bytes that are still to come.
+    pub(crate) fn left(&self) -> u64 {
+        self.declared.saturating_sub(self.seen)
+    }
+
     /// Counts `len` more bytes.
     pub(crate) fn spend(&mut self, len: usize) -> Result<(), Error> {
         self.seen = self.seen.saturating_add(len as u64);

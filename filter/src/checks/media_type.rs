@@ -47,6 +47,9 @@ pub(crate) fn list(formats: &[Format]) -> String {
     formats.iter().map(|format| format.media_type()).collect::<Vec<_>>().join(", ")
 }
 
+/// The longest `Content-Type`, in bytes.
+pub const VALUE_MAX: usize = 256;
+
 /// Checks `Content-Type` against the route. Parameters are ignored: image types define none.
 pub(crate) fn check(route: &Route, headers: &Headers) -> Result<Declared, Error> {
     let accepted = || route.formats.clone();
@@ -55,6 +58,10 @@ pub(crate) fn check(route: &Route, headers: &Headers) -> Result<Declared, Error>
         Ok(None) => return Err(Error::Missing { accepted: accepted() }),
         Err(Duplicate(_)) => return Err(Error::NotAccepted { accepted: accepted() }),
     };
+    // A permit carries the whole value.
+    if value.len() > VALUE_MAX {
+        return Err(Error::NotAccepted { accepted: accepted() });
+    }
     let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     let format = std::str::from_utf8(essence).ok().and_then(Format::from_media_type);
     match format {

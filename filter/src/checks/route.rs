@@ -1,5 +1,7 @@
 //! Path and method name one route of the policy (RFC 9110 §15.5.5, §15.5.6).
 
+use std::sync::Arc;
+
 use super::target::Unambiguous;
 use crate::{Policy, Route};
 
@@ -22,7 +24,7 @@ pub(crate) fn check<'p>(
     policy: &'p Policy,
     method: &str,
     target: Unambiguous<'_>,
-) -> Result<&'p Route, Error> {
+) -> Result<&'p Arc<Route>, Error> {
     policy.route(method, target.path()).map_err(|methods| {
         if methods.is_empty() {
             Error::Unknown

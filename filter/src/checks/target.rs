@@ -39,6 +39,18 @@ pub(crate) fn check(target: &str) -> Result<Unambiguous<'_>, Error> {
 
 /// Whether every reader of `path` sees the same segments.
 pub(crate) fn is_unambiguous_path(path: &str) -> bool {
+    is_plain_path(path.as_bytes()) || is_careful_path(path)
+}
+
+/// Most paths: nothing in them but segments of letters, digits, '-' and '_', none of them empty.
+fn is_plain_path(path: &[u8]) -> bool {
+    let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/');
+    path.first() == Some(&b'/')
+        && path.iter().all(is_plain)
+        && !path.windows(2).any(|pair| pair == b"//")
+}
+
+fn is_careful_path(path: &str) -> bool {
     path.starts_with('/')
         && path.bytes().all(|byte| is_visible(byte) && byte != b'\\' && byte != b'?')
         && !path.contains("//")

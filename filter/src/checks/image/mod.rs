@@ -19,6 +19,7 @@ pub use walk::HeaderReader;
 
 /// An image format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// PNG and APNG (W3C PNG, third edition).
@@ -77,6 +78,16 @@ pub enum Frames {
     Known(u32),
     /// An animation whose header does not state their number.
     Unstated,
+}
+
+impl Frames {
+    /// Their number, where the header states it.
+    pub(crate) const fn known(self) -> Option<u32> {
+        match self {
+            Self::Known(frames) => Some(frames),
+            Self::Unstated => None,
+        }
+    }
 }
 
 /// What an image header declares.

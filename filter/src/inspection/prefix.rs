@@ -1,0 +1,191 @@
+//! The beginning of the body: the image header, what it costs, and when the request goes on.
+
+use std::sync::Arc;
+
+use super::answer::Then;
+use super::{Inspection, Step, Tail};
+use crate::address::Client;
+use crate::checks::arrival::{self, Arrival, Complete};
+use crate::checks::image::{self, HeaderReader};
+use crate::checks::{admission, length};
+use crate::findings::{Findings, Refused};
+use crate::policy::BodyRule;
+use crate::quota::Charge;
+use crate::signature::BodyMac;
+use crate::store::{FirstUse, Lookup};
+use crate::verdict::{HeadEvidence, Permit, Release};
+use crate::{Rejection, Route};
+
+/// Waiting for the beginning of the body, up to the end of the image header; on a route that holds
+/// bodies back, for all of it.
+#[must_use]
+pub struct NeedsPrefix {
+    inspection: Inspection,
+    body: Box<Body>,
+}
+
+/// A body, and what its head promised of it.
+pub(super) struct Body {
+    pub(super) evidence: HeadEvidence,
+    pub(super) route: Arc<Route>,
+    client: Client,
+    header: Header,
+    arrival: Arrival,
+    /// What the bytes so far amount to. A fault of the whole body is told only once the image
+    /// header was judged and paid for, so that where the body is cut makes no difference.
+    arrived: Result<Option<Complete>, arrival::Error>,
+    hold: bool,
+    /// The nonce of a signature that verifies only with the body, until it is recorded.
+    unrecorded: Option<FirstUse>,
+}
+
+enum Header {
+    /// Its end was not seen yet.
+    Reading(HeaderReader),
+    /// It was judged and paid for; the rest of the body is held as well.
+    Paid(image::Within, Vec<Charge>),
+}
+
+impl NeedsPrefix {
+    /// Waits for the body of a head that was judged, with a MAC of the body itself if its signature
+    /// is one.
+    pub(super) fn after(
+        inspection: Inspection,
+        evidence: HeadEvidence,
+        route: Arc<Route>,
+        client: Client,
+        length: length::Budget,
+        mac: Option<BodyMac>,
+    ) -> Self {
+        let header_bytes = inspection.filter.policy.header_bytes;
+        let reader = HeaderReader::new(evidence.media.format(), length.declared(), header_bytes);
+        let digest = evidence.who.signed.as_ref().and_then(|signed| signed.digest);
+        let hold = route.body == BodyRule::Hold || mac.is_some();
+        let policy = &inspection.filter.policy;
+        let unrecorded = mac.as_ref().and_then(|_| admission::first_use_by(policy, &evidence.who));
+        let body = Body {
+            evidence,
+            route,
+            client,
+            header: Header::Reading(reader),
+            arrival: Arrival::new(length, digest, mac),
+            arrived: Ok(None),
+            hold,
+            unrecorded,
+        };
+        Self::new(inspection, Box::new(body))
+    }
+
+    pub(super) fn new(inspection: Inspection, body: Box<Body>) -> Self {
+        Self { inspection, body }
+    }
+
+    /// What was found out so far.
+    pub fn findings(&self) -> &Findings {
+        &self.inspection.findings
+    }
+
+    /// Inspects the next piece of the body. Where it is cut makes no difference.
+    pub fn chunk(mut self, chunk: &[u8]) -> Step {
+        let Body { header, arrival, arrived, .. } = &mut *self.body;
+        let shown = arrival.shown(chunk);
+        if arrived.is_ok() {
+            *arrived = arrival.chunk(chunk);
+        }
+        let Header::Reading(reader) = header else { return self.go_on() };
+        match reader.push(shown) {
+            Ok(None) if self.body.arrived.is_ok() => Step::NeedsPrefix(self),
+            Ok(None) => self.go_on(),
+            Ok(Some(header)) => self.judged(header),
+            Err(error) => {
+                let _: Result<(), _> = self.inspection.findings.saw("image", Err(&error));
+                self.inspection.refuse(error.into())
+            }
+        }
+    }
+
+    /// The body ended before it was released.
+    pub fn end(self) -> Refused {
+        let Self { mut inspection, body } = self;
+        let (check, rejection): (_, Rejection) =
+            match (body.arrived, body.arrival.end(), body.header) {
+                (Err(error), _, _) | (Ok(_), Err(error), _) => ("body", error.into()),
+                (Ok(_), Ok(_), Header::Reading(header)) => ("image", header.end().into()),
+                // A whole body that was paid for has been released.
+                (Ok(_), Ok(_), Header::Paid(..)) => ("body", arrival::Error::AfterEnd.into()),
+            };
+        let _: Result<(), _> = inspection.findings.saw(check, Err(&rejection));
+        inspection.findings.refused(rejection)
+    }
+
+    /// The image header is known: is it within limits, and what does it cost?
+    fn judged(self, header: image::ImageHeader) -> Step {
+        let Self { mut inspection, body } = self;
+        let within = image::within(header, &body.route.image);
+        let within = match inspection.findings.saw("image", within) {
+            Ok(within) => within,
+            Err(error) => return inspection.refuse(error.into()),
+        };
+        let pixels = within.cost_pixels().saturating_mul(body.route.weight.into());
+        inspection.findings.image(header, pixels);
+        let (policy, who) = (&inspection.filter.policy, &body.evidence.who);
+        let free = match admission::price(policy, who, &body.client, pixels) {
+            Ok(charges) if charges.is_empty() => Ok(admission::Admitted::default()),
+            Ok(charges) => {
+                return inspection.ask(Lookup::Take { charges }, Then::Pay(body, within));
+            }
+            Err(error) => Err(error),
+        };
+        match inspection.findings.saw("price", free) {
+            Ok(paid) => Self { inspection, body }.paid(within, vec![], paid),
+            Err(error) => inspection.refuse(error.into()),
+        }
+    }
+
+    pub(super) fn paid(
+        mut self,
+        within: image::Within,
+        charges: Vec<Charge>,
+        paid: admission::Admitted,
+    ) -> Step {
+        self.inspection.findings.admitted(&paid);
+        self.body.evidence.admitted.extend(paid);
+        self.body.header = Header::Paid(within, charges);
+        self.go_on()
+    }
+
+    /// Releases the request once everything that it waits for is there.
+    pub(super) fn go_on(self) -> Step {
+        let Self { mut inspection, mut body } = self;
+        match (&body.arrived, &body.header) {
+            (Err(error), _) => {
+                let error = error.clone();
+                let _: Result<(), _> = inspection.findings.saw("body", Err(&error));
+                return inspection.refuse(error.into());
+            }
+            (Ok(None), _) if body.hold => {}
+            (Ok(_), Header::Reading(_)) => {}
+            (Ok(_), Header::Paid(..)) if body.unrecorded.is_some() => {
+                let lookup = Lookup::Admit { nonce: body.unrecorded.take(), charges: Vec::new() };
+                return inspection.ask(lookup, Then::Record(body));
+            }
+            (Ok(_), Header::Paid(within, charges)) => {
+                let (within, charges) = (*within, charges.clone());
+                return Step::Release(inspection.release(*body, within, charges));
+            }
+        }
+        Step::NeedsPrefix(Self { inspection, body })
+    }
+}
+
+impl Inspection {
+    fn release(self, body: Body, within: image::Within, charges: Vec<Charge>) -> Release {
+        let Body { evidence, arrival, route, .. } = body;
+        let name = evidence.who.remembered_name(&route, self.filter.epoch);
+        let policy = &self.filter.policy;
+        let permit = Permit::new(&evidence, within, &arrival, policy, &self.findings);
+        let fields = evidence.admitted.fields();
+        let findings = self.findings;
+        Release { permit, fields, tail: Tail::new(Box::new(arrival), findings, charges, name) }
+    }
+}
