@@ -5,7 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::UNIX_EPOCH;
 
-use filter::{Headers, PermitId, Reply, UnixMillis};
+use filter::event::Event;
+use filter::{Headers, Peer, PermitId, Reply, UnixMillis};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
 
@@ -20,27 +21,31 @@ pub(crate) fn plugin_configuration() -> Result<Vec<u8>, config::Error> {
 /// A request head as the host received it.
 pub(crate) struct Head {
     pub(crate) method: String,
+    pub(crate) authority: String,
     pub(crate) target: String,
     pub(crate) headers: Headers,
-    pub(crate) client: Option<IpAddr>,
+    pub(crate) peer: Peer,
 }
 
 /// Reads the request head; `None` if the host leaves out the method or the path, or if they are not
 /// text. Pseudo-headers are facts of their own and not header fields.
 pub(crate) fn request_head() -> Result<Option<Head>, Status> {
-    let (mut method, mut target) = (None, None);
+    let (mut method, mut target, mut authority) = (None, None, String::new());
     let mut fields = Vec::new();
     for (name, value) in hostcalls::get_map_bytes(MapType::HttpRequestHeaders)? {
         match name.as_str() {
             ":method" => method = String::from_utf8(value).ok(),
             ":path" => target = String::from_utf8(value).ok(),
+            ":authority" => authority = String::from_utf8(value).unwrap_or_default(),
             pseudo if pseudo.starts_with(':') => {}
             _ => fields.push((name, value)),
         }
     }
     let client = hostcalls::get_property(vec!["source", "address"])?;
-    let client = client.and_then(|text| address(&String::from_utf8_lossy(&text)));
-    let head = |(method, target)| Head { method, target, headers: Headers::new(fields), client };
+    let peer = client.and_then(|text| address(&String::from_utf8_lossy(&text)));
+    let peer = peer.map_or(Peer::Unknown, Peer::Direct);
+    let headers = Headers::new(fields);
+    let head = |(method, target)| Head { method, authority, target, headers, peer };
     Ok(method.zip(target).map(head))
 }
 
@@ -50,13 +55,18 @@ fn address(text: &str) -> Option<IpAddr> {
     with_port.or_else(|_| text.parse()).ok()
 }
 
-/// Names of the response's header fields.
-pub(crate) fn response_field_names() -> Result<Vec<String>, Status> {
-    let fields = hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?;
-    Ok(fields.into_iter().map(|(name, _)| name).collect())
+/// `len` bytes of the request's body from `start` on; an error if the host has fewer.
+pub(crate) fn request_body(start: usize, len: usize) -> Result<Vec<u8>, Status> {
+    let bytes = hostcalls::get_buffer(BufferType::HttpRequestBody, start, len)?.unwrap_or_default();
+    if bytes.len() == len { Ok(bytes) } else { Err(Status::InternalFailure) }
 }
 
-/// The host's clock.
+/// The response's header fields.
+pub(crate) fn response_fields() -> Result<Vec<(String, Vec<u8>)>, Status> {
+    hostcalls::get_map_bytes(MapType::HttpResponseHeaders)
+}
+
+/// The host's wall clock.
 pub(crate) fn now() -> Result<UnixMillis, Status> {
     let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH);
     let millis = since.ok().and_then(|since| u64::try_from(since.as_millis()).ok());
@@ -84,6 +94,11 @@ pub(crate) fn record_verdict(code: &str, reason: &str, id: PermitId) {
         // A host without these properties only logs less.
         let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
     }
+}
+
+/// Hands the inspection event to the host.
+pub(crate) fn record_event(event: &Event) {
+    let _ = hostcalls::set_property(vec!["lunette.event"], Some(event.to_json().as_bytes()));
 }
 
 /// Answers the request here.

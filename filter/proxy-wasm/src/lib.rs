@@ -4,27 +4,70 @@
 //! hold a paused head (`allow_on_headers_stop_iteration: true` in Envoy), or no body ever arrives.
 #![expect(missing_docs, reason = "`proxy_wasm::main!` exports a symbol that cannot be documented")]
 
+mod clock;
 mod config;
 mod host;
+mod memory;
+mod metrics;
 mod policies;
 mod stream;
 
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
+use filter::store::PagedStore;
+use filter::{Clock, Policy, RejectionCache, Unavailable};
+
+use memory::HostMemory;
+use metrics::Metrics;
 use policies::Policies;
 use stream::Stream;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { policies: None }));
+    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
 }}
 
-/// The plugin: configured once, it makes a [`Stream`] for each request.
+/// The root of the VM: configured once, it makes a [`Stream`] for each request.
 struct Root {
-    policies: Option<Rc<Policies>>,
+    plugin: Option<Rc<Plugin>>,
+}
+
+/// What all requests of this VM are judged with.
+pub(crate) struct Plugin {
+    pub(crate) policies: Policies,
+    /// Nonces and quotas: in the host's memory, which all its VMs share. Opened by the first request.
+    store: OnceCell<PagedStore<HostMemory>>,
+    /// Refusals: in this VM's own memory.
+    pub(crate) cache: RefCell<RejectionCache>,
+    pub(crate) metrics: Metrics,
+}
+
+impl From<Policies> for Plugin {
+    fn from(policies: Policies) -> Self {
+        let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
+        Self { policies, store: OnceCell::new(), cache, metrics: Metrics::define() }
+    }
+}
+
+impl Plugin {
+    /// Opens the store, of the size that the policy of the host's first request asks for.
+    pub(crate) fn open_store(&self, policy: &Policy, clock: Clock) -> Result<(), Unavailable> {
+        if self.store.get().is_none() {
+            let tags = self.policies.gate().store_tags();
+            let store = PagedStore::open(HostMemory, tags, policy.store_sizes(), clock)?;
+            self.store.get_or_init(|| store);
+        }
+        Ok(())
+    }
+
+    /// The store, once a request has opened it.
+    pub(crate) fn store(&self) -> Result<&PagedStore<HostMemory>, Unavailable> {
+        self.store.get().ok_or(Unavailable)
+    }
 }
 
 impl Context for Root {}
@@ -33,7 +76,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
         match host::plugin_configuration().and_then(|json| config::read(&json)) {
             Ok(policies) => {
-                self.policies = Some(Rc::new(policies));
+                self.plugin = Some(Rc::new(policies.into()));
                 true
             }
             Err(error) => {
@@ -48,6 +91,6 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(self.policies.clone()?)))
+        Some(Box::new(Stream::new(self.plugin.clone()?)))
     }
 }
