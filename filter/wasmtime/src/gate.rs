@@ -1,17 +1,22 @@
 //! A loaded filter, ready to stand before services.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::Request;
 use tower_layer::Layer;
 
+use crate::exchange::Exchange;
 use crate::held::Held;
 use crate::module::{self, LoadError, LoadFault};
 use crate::options::GateOptions;
 use crate::pool::Pool;
 use crate::service::GateService;
+use crate::shared::Shared;
 use crate::stats::{Counters, Stats};
+use crate::stream::Stream;
 use crate::vm::Vm;
 
 /// A loaded filter: a [tower layer](Layer) that guards services with it.
@@ -29,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) body_idle: Duration,
     pub(crate) body_deadline: Duration,
     sha256: String,
+    shared: Arc<Shared>,
 }
 
 impl Gate {
@@ -59,6 +65,25 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// What the filter counts itself, by the names it gives its metrics.
+    pub fn metrics(&self) -> BTreeMap<String, u64> {
+        self.0.shared.metrics().all()
+    }
+
+    /// How long the filter takes for one head, from the creation of its context to its word, with
+    /// all calls of the host. The request goes nowhere; for benches.
+    pub fn time_head(&self, request: Request<()>) -> Duration {
+        let (mut parts, ()) = request.into_parts();
+        let stream = Stream::new(&mut parts);
+        let begun = Instant::now();
+        let opened = Exchange::open(&self.0, stream, false);
+        let taken = begun.elapsed();
+        drop(opened);
+        taken
+    }
+}
+
 impl Core {
     fn load(path: &Path, options: GateOptions) -> Result<Self, LoadFault> {
         let GateOptions { held_bytes, held_total_bytes, body_idle, body_deadline, .. } = options;
@@ -74,6 +99,7 @@ impl Core {
             body_idle,
             body_deadline,
             sha256: loaded.sha256,
+            shared: loaded.shared,
         })
     }
 }

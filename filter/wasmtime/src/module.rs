@@ -116,6 +116,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 pub(crate) struct Loaded {
     pub(crate) sha256: String,
     pub(crate) recipes: Vec<Recipe>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Reads and compiles the filter at `path`, for as many VMs as `options` says.
@@ -156,7 +157,7 @@ pub(crate) fn load(path: &Path, options: GateOptions) -> Result<Loaded, LoadFaul
     };
     let recipes = (0..options.vms.get()).map(recipe).collect::<Result<_, LoadFault>>()?;
     require_callbacks(&module)?;
-    Ok(Loaded { sha256, recipes })
+    Ok(Loaded { sha256, recipes, shared })
 }
 
 /// An engine whose clock is a quarter of the deadline, 5 ms at most.

@@ -21,7 +21,7 @@ pub struct Peer(pub SocketAddr);
 /// The most properties a filter may leave on one request, and the most bytes of a name and a value.
 const MAX_NOTES: usize = 16;
 const MAX_NOTE_NAME: usize = 64;
-const MAX_NOTE_VALUE: usize = 1024;
+const MAX_NOTE_VALUE: usize = 8 * 1024;
 
 /// What the filter decided in one callback.
 pub(crate) enum Decision {
