@@ -1,6 +1,9 @@
 //! Every binding and variable of the Worker, by name.
 
-use filter::{Environment, Filter, GateIdentity, KeyRecord, Keys, Pepper, PermitKey, Policy, hex};
+use filter::{
+    Environment, Filter, GateIdentity, KeyRecord, Keys, Pepper, PermitKey, Policy, RealmKey,
+    TokenId, TokenSecrets, hex,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use worker::Env;
@@ -20,6 +23,8 @@ struct Snapshot {
     epoch: u64,
     policy: Box<RawValue>,
     keys: Vec<KeyRecord>,
+    #[serde(default)]
+    revoked_tokens: Vec<TokenId>,
 }
 
 impl Config {
@@ -50,14 +55,33 @@ impl Config {
         let identity = GateIdentity {
             permit_key: PermitKey::new(&gate, version, secret("LUNETTE_PERMIT_KEY")?),
             pepper: Pepper::new(secret("LUNETTE_PEPPER")?),
+            realm_keys: realm_keys(env)?,
+            token_secrets: TokenSecrets::default(),
             gate,
             audience: variable("LUNETTE_AUDIENCE")?,
             environment,
         };
         Ok(Self {
             filter: Filter::new(policy, identity, snapshot.epoch),
-            keys: snapshot.keys.into_iter().collect(),
+            keys: snapshot
+                .revoked_tokens
+                .into_iter()
+                .fold(snapshot.keys.into_iter().collect(), Keys::with_revoked),
             upstream: variable("LUNETTE_UPSTREAM")?,
         })
     }
+}
+
+/// The secret `LUNETTE_REALM_KEYS`: `VERSION:HEX`, two at most and separated by a comma. Without it no
+/// signature with a derived secret verifies.
+fn realm_keys(env: &Env) -> Result<Vec<RealmKey>, String> {
+    let text = env.secret("LUNETTE_REALM_KEYS").map(|value| value.to_string()).unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let keys = entries.map(|entry| {
+        let (version, key) = entry.split_once(':')?;
+        Some(RealmKey::new(version.parse().ok()?, hex::decode(key)?))
+    });
+    let keys: Option<Vec<_>> = keys.collect();
+    keys.filter(|keys| keys.len() <= 2)
+        .ok_or_else(|| "secret LUNETTE_REALM_KEYS is not VERSION:64 hex digits".to_owned())
 }

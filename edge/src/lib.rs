@@ -5,6 +5,7 @@
 
 mod config;
 mod gateway;
+mod memory;
 mod response;
 
 use worker::{Context, Env, Request, Response, event};

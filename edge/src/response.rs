@@ -18,13 +18,19 @@ pub(crate) fn unavailable(code: &str, detail: &str) -> worker::Result<Response> 
     reply(problem(http::StatusCode::SERVICE_UNAVAILABLE, code, detail, PermitId([0; 16])))
 }
 
-/// The node's answer without the fields that are between node and gate.
-pub(crate) fn without_own_fields(answer: Response) -> worker::Result<Response> {
+/// The node's answer without the fields that are between node and gate, and with the gate's own.
+pub(crate) fn without_own_fields(
+    answer: Response,
+    fields: &[(http::HeaderName, String)],
+) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in answer.headers().entries() {
         if !name.starts_with("lunette-") {
             headers.append(&name, &value)?;
         }
+    }
+    for (name, value) in fields {
+        headers.set(name.as_str(), value)?;
     }
     Ok(answer.with_headers(headers))
 }
