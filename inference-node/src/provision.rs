@@ -6,12 +6,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use filter::key::{SCOPES_MAX, Standing};
+use filter::signature::Scheme;
 use filter::{ApiKey, UnixMillis};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Mode};
-use crate::keys::{NewKey, Rights, RightsError, Store, StoreError};
-use crate::secrets::{self, RootSecret};
+use crate::keys::{NewKey, Rights, RightsError, Store, StoreError, signing};
+use crate::secrets::{self, RootSecret, TokenSecrets};
 use crate::{clock, private_file};
 
 /// The file of the development key, in the data folder.
@@ -23,6 +24,8 @@ const KEY_FILE_MAX: u64 = 1024;
 pub struct Provisions {
     /// The root secret.
     pub root: RootSecret,
+    /// The secrets that issuers of tokens share with the gates.
+    pub token_secrets: TokenSecrets,
     /// The file that holds the text of the development key; `None` in production.
     pub development_key: Option<PathBuf>,
 }
@@ -36,7 +39,18 @@ pub enum ProvisionError {
         /// Everything that is missing, with what to do about it.
         missing: Vec<String>,
     },
-    /// The root secret cannot be used.
+    /// The policy names a secret that there is no file for.
+    #[error(
+        "token_secrets: the policy's issuer {issuer:?} shares a secret {secret:?}: name its file \
+         under [token_secrets] in lunette.toml"
+    )]
+    TokenSecret {
+        /// The issuer.
+        issuer: String,
+        /// The secret's name.
+        secret: String,
+    },
+    /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] secrets::Error),
     /// The key store cannot be used.
@@ -52,12 +66,13 @@ pub enum ProvisionError {
 
 /// Makes sure that a root secret and a key exist.
 pub fn provision(config: &Config) -> Result<Provisions, ProvisionError> {
+    let token_secrets = token_secrets(config)?;
     match config.mode {
         Mode::Production => {
             let root = RootSecret::load(config.root_secret_file.as_deref())?;
             let has_key = has_valid_key(config, clock::now())?;
             match (root, has_key) {
-                (Some(root), true) => Ok(Provisions { root, development_key: None }),
+                (Some(root), true) => Ok(Provisions { root, token_secrets, development_key: None }),
                 (root, has_key) => Err(missing(config, root.is_none(), !has_key)),
             }
         }
@@ -69,9 +84,22 @@ pub fn provision(config: &Config) -> Result<Provisions, ProvisionError> {
             );
             let root = root_secret(config)?;
             let development_key = Some(development_key(config, clock::now())?);
-            Ok(Provisions { root, development_key })
+            Ok(Provisions { root, token_secrets, development_key })
         }
     }
+}
+
+/// The secrets that issuers of tokens share with the gates: each that the policy names.
+pub fn token_secrets(config: &Config) -> Result<TokenSecrets, ProvisionError> {
+    for issuer in &config.policy.policy.issuers {
+        if let Some(secret) = &issuer.hmac_secret
+            && !config.token_secrets.contains_key(secret)
+        {
+            let (issuer, secret) = (issuer.name.clone(), secret.clone());
+            return Err(ProvisionError::TokenSecret { issuer, secret });
+        }
+    }
+    Ok(TokenSecrets::read(&config.token_secrets)?)
 }
 
 /// The root secret alone; in development a new one, if there is none.
@@ -130,11 +158,10 @@ fn development_key(config: &Config, now: UnixMillis) -> Result<PathBuf, Provisio
     let rights = Rights::new("developer".to_owned(), scopes, "free".to_owned())?;
     let created = store.create(
         &NewKey {
-            rights,
-            environment: config.environment,
-            not_before: None,
-            expires: None,
+            // So that `lunette sign` can be tried at once.
+            signing: Some(signing::with_secret(Scheme::Rfc9421, config.newest_realm(), false)),
             label: Some("made at the first start".to_owned()),
+            ..NewKey::new(rights, config.environment)
         },
         now,
     )?;
@@ -187,6 +214,7 @@ mod tests {
         assert!(stored.is(&key));
         assert_eq!(stored.rights.principal(), "developer");
         assert_eq!(stored.rights.scopes(), ["background-removal"]);
+        assert!(stored.signing.is_some_and(|signing| !signing.required));
 
         provision(&config).unwrap();
         assert_eq!(text(&path), first);
@@ -236,13 +264,7 @@ mod tests {
 
         let mut store = Store::open(&config.data).unwrap();
         let rights = Rights::new("acme".into(), [], "free".into()).unwrap();
-        let new = |environment| NewKey {
-            rights: rights.clone(),
-            environment,
-            not_before: None,
-            expires: None,
-            label: None,
-        };
+        let new = |environment| NewKey::new(rights.clone(), environment);
         store.create(&new(filter::Environment::Test), clock::now()).unwrap();
         assert!(provision(&config).is_err(), "a key of another environment is none");
         let id = store.create(&new(filter::Environment::Live), clock::now()).unwrap().key.id;

@@ -7,12 +7,19 @@ use std::env;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use filter::key::RealmKey;
 use filter::{Environment, Pepper, PermitKey, hex};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::private_file;
+
+mod gate;
+mod tokens;
+
+pub use gate::{GateSecrets, VERSION as PERMIT_KEY_VERSION};
+pub use tokens::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, TokenSecrets};
 
 /// The environment variable that may hold the root secret, as 64 hex digits.
 pub const VARIABLE: &str = "LUNETTE_ROOT_SECRET";
@@ -36,6 +43,15 @@ pub enum Error {
     /// The variable is not text.
     #[error("{VARIABLE}: expected 64 hex digits")]
     NotText,
+    /// The secret of an issuer's tokens is none. What it was is not repeated.
+    #[error("{}: expected {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} random bytes as hex digits", path.display())]
+    MalformedToken {
+        /// The file that holds it.
+        path: PathBuf,
+    },
+    /// The file of an issuer's secret cannot be used.
+    #[error("token secret: {0}")]
+    TokenFile(#[source] private_file::Error),
     /// The file cannot be used.
     #[error("root secret: {0}")]
     File(#[from] private_file::Error),
@@ -110,6 +126,16 @@ impl RootSecret {
         self.derive(&[b"permit", gate.as_bytes(), &version.to_be_bytes()])
     }
 
+    /// Version `version` of the key that derives the signing secrets of an environment.
+    pub fn realm_key(&self, environment: Environment, version: u32) -> RealmKey {
+        RealmKey::new(version, *self.realm_key_bytes(environment, version))
+    }
+
+    /// The bytes of [`realm_key`](Self::realm_key), for a gate.
+    pub fn realm_key_bytes(&self, environment: Environment, version: u32) -> Zeroizing<[u8; 32]> {
+        self.derive(&[b"realm", environment.as_str().as_bytes(), &version.to_be_bytes()])
+    }
+
     /// Each part goes in with its length before it, so that no two lists of parts read the same.
     fn derive(&self, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         let mut info = Vec::new();
@@ -140,8 +166,11 @@ mod tests {
         for root in [&one, &two] {
             for environment in [Environment::Live, Environment::Test] {
                 assert!(seen.insert(*root.pepper_bytes(environment)));
+                for version in [1, 2] {
+                    assert!(seen.insert(*root.realm_key_bytes(environment, version)));
+                }
             }
-            for (gate, version) in [("a", 1), ("a", 2), ("b", 1), ("", 1), ("live", 0)] {
+            for (gate, version) in [("a", 1), ("a", 2), ("b", 1), ("", 1), ("live", 1)] {
                 assert!(seen.insert(*root.permit_key_bytes(gate, version)));
             }
         }

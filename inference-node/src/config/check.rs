@@ -1,5 +1,6 @@
 //! From what was written to a [`Config`]: ranks, defaults and what fits together.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use filter::Environment;
 use super::file::Settings;
 use super::units::Share;
 use super::{
-    CommonFlags, Config, ConfigError, EMBEDDED_GATE, Gate, GateKey, LogFormat, Mode, PolicySource,
-    Queue, ServeFlags, Upload, file,
+    CommonFlags, Config, ConfigError, EMBEDDED_GATE, FIRST_REALM, Gate, GateKey, LogFormat, Mode,
+    PolicySource, Queue, ServeFlags, Upload, file,
 };
 use crate::keys::{NAME_RULE, is_name};
 
@@ -20,6 +21,10 @@ use crate::keys::{NAME_RULE, is_name};
 const THREADS_MAX: u16 = 1024;
 /// The most images that may wait.
 const WAITING_MAX: u16 = 4096;
+/// The most versions of the realm key at once: the new one, and the one it takes over from.
+const REALMS_MAX: usize = 2;
+/// The most issuers that share a secret.
+const TOKEN_SECRETS_MAX: usize = 16;
 
 /// What defaults depend on.
 pub(super) struct Machine {
@@ -78,6 +83,8 @@ pub(super) fn check(
     let gates = gates(gate, serve.gates.or(file.gates).unwrap_or_default())?;
     let audience = serve.audience.or(file.audience).unwrap_or_else(|| "lunette".to_owned());
     require(is_name(&audience), "audience", || format!("{audience:?}: {NAME_RULE}"))?;
+    let signing_realms = signing_realms(common.signing_realms.or(file.signing_realms))?;
+    check_token_secrets(&file.token_secrets)?;
     let data = place(common.data.or(file.data), machine.data.as_ref(), "lunette");
     let models = place(serve.models.or(file.models), machine.cache.as_ref(), "lunette/models");
     Ok(Config {
@@ -95,6 +102,12 @@ pub(super) fn check(
         environment,
         data: data.ok_or(ConfigError::NoHome { setting: "data", variable: "XDG_DATA_HOME" })?,
         root_secret_file: common.root_secret_file.or(file.root_secret_file),
+        signing_realms,
+        token_secrets: file.token_secrets,
+        accept_report: serve
+            .accept_report
+            .or(file.accept_report)
+            .unwrap_or(mode == Mode::Development),
         models: models
             .ok_or(ConfigError::NoHome { setting: "models", variable: "XDG_CACHE_HOME" })?,
         model: serve.model.or(file.model).unwrap_or_else(|| "u2netp".to_owned()),
@@ -160,6 +173,29 @@ fn gates(gate: Gate, names: Vec<String>) -> Result<Vec<GateKey>, ConfigError> {
         gates.push(key);
     }
     Ok(gates)
+}
+
+fn signing_realms(wanted: Option<Vec<u32>>) -> Result<Vec<u32>, ConfigError> {
+    let realms = wanted.unwrap_or_else(|| vec![FIRST_REALM]);
+    let fine = (1..=REALMS_MAX).contains(&realms.len())
+        && realms.iter().all(|&realm| realm > 0)
+        && realms.first() != realms.get(1);
+    require(fine, "signing_realms", || {
+        format!("{realms:?}: expected one number from 1, or two while the second is being replaced")
+    })?;
+    Ok(realms)
+}
+
+fn check_token_secrets(files: &BTreeMap<String, PathBuf>) -> Result<(), ConfigError> {
+    require(files.len() <= TOKEN_SECRETS_MAX, "token_secrets", || {
+        format!("expected at most {TOKEN_SECRETS_MAX}, got {}", files.len())
+    })?;
+    // In the gate's variable, a colon ends the name.
+    let bad = files.keys().find(|name| !is_name(name) || name.contains(':'));
+    bad.map_or(Ok(()), |name| {
+        let problem = format!("{name:?}: expected 1 to 64 letters, digits, '-', '_' or '.'");
+        Err(ConfigError::setting("token_secrets", problem))
+    })
 }
 
 impl GateKey {

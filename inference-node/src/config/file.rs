@@ -1,5 +1,6 @@
 //! The shape of `lunette.toml`: every setting, none of them required.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub(super) struct Settings {
     pub(super) environment: Option<Environment>,
     pub(super) data: Option<PathBuf>,
     pub(super) root_secret_file: Option<PathBuf>,
+    pub(super) signing_realms: Option<Vec<u32>>,
+    pub(super) accept_report: Option<bool>,
     pub(super) models: Option<PathBuf>,
     pub(super) model: Option<String>,
     pub(super) threads: Option<u16>,
@@ -33,6 +36,8 @@ pub(super) struct Settings {
     pub(super) upload: Upload,
     #[serde(default)]
     pub(super) queue: Queue,
+    #[serde(default)]
+    pub(super) token_secrets: BTreeMap<String, PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -66,7 +71,7 @@ pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
         &mut file.root_secret_file,
         &mut file.models,
     ];
-    for path in paths.into_iter().flatten() {
+    for path in paths.into_iter().flatten().chain(file.token_secrets.values_mut()) {
         *path = folder.join(&*path);
     }
     Ok(file)
@@ -121,8 +126,10 @@ mod tests {
     fn paths_start_at_the_folder_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lunette.toml");
-        std::fs::write(&path, "data = \"data\"\nmodels = \"/models\"").unwrap();
+        let text = "data = \"data\"\nmodels = \"/models\"\n[token_secrets]\ncorp = \"corp.secret\"";
+        std::fs::write(&path, text).unwrap();
         let file = read(&path).unwrap();
+        assert_eq!(file.token_secrets["corp"], folder.path().join("corp.secret"));
         assert_eq!(file.data, Some(folder.path().join("data")));
         assert_eq!(file.models, Some("/models".into()));
     }

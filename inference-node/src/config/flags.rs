@@ -31,6 +31,15 @@ pub struct CommonFlags {
     /// The file of the root secret; `LUNETTE_ROOT_SECRET` outranks it
     #[arg(long, global = true, env = "LUNETTE_ROOT_SECRET_FILE", value_name = "FILE")]
     pub root_secret_file: Option<PathBuf>,
+    /// Versions of the realm key that derive signing secrets; new keys use the first [default: 1]
+    #[arg(
+        long,
+        global = true,
+        env = "LUNETTE_SIGNING_REALMS",
+        value_name = "NUMBER",
+        value_delimiter = ','
+    )]
+    pub signing_realms: Option<Vec<u32>>,
 }
 
 /// Settings of `lunette serve`.
@@ -51,6 +60,16 @@ pub struct ServeFlags {
     /// Virtual machines of the embedded gate; 0 is one for each core [default: 0]
     #[arg(long, env = "LUNETTE_GATE_VMS", value_name = "NUMBER")]
     pub gate_vms: Option<u16>,
+    /// Take requests whose failed checks a gate only reported [default: true in development alone]
+    #[arg(
+        long,
+        env = "LUNETTE_ACCEPT_REPORT",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub accept_report: Option<bool>,
     /// The compiled filter [default: `filter_proxy_wasm.wasm` beside this program]
     #[arg(long, env = "LUNETTE_FILTER", value_name = "FILE")]
     pub filter: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod file;
 mod flags;
 mod units;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +32,9 @@ const FILE: &str = "lunette.toml";
 pub const DEFAULT_POLICY: &str = include_str!("../../../filter/policy.json");
 /// The name of the gate in this process.
 pub const EMBEDDED_GATE: &str = "embedded";
+
+/// The version of the realm key that a deployment begins with.
+const FIRST_REALM: u32 = 1;
 
 /// Whether mistakes are forgiven.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, ValueEnum)]
@@ -89,6 +93,13 @@ pub struct Config {
     pub data: PathBuf,
     /// The file of the root secret, if one is named.
     pub root_secret_file: Option<PathBuf>,
+    /// The versions of the realm key that derive signing secrets, one or two; the first is for new
+    /// keys.
+    pub signing_realms: Vec<u32>,
+    /// The files of the secrets that issuers of tokens share with the gates, by name.
+    pub token_secrets: BTreeMap<String, PathBuf>,
+    /// Whether requests are taken whose failed checks a gate only reported.
+    pub accept_report: bool,
     /// The folder of the models' weights. It may be missing.
     pub models: PathBuf,
     /// The name of the model that cuts out backgrounds, unchecked.
@@ -115,7 +126,7 @@ pub struct GateKey {
 }
 
 /// The policy, as text for gates and as checked for this process.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct PolicySource {
     /// Where it came from, for messages.
     pub origin: String,
@@ -124,6 +135,15 @@ pub struct PolicySource {
     /// What it says.
     pub policy: Policy,
 }
+
+/// What a policy says follows from its text.
+impl PartialEq for PolicySource {
+    fn eq(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.text == other.text
+    }
+}
+
+impl Eq for PolicySource {}
 
 /// Bounds on the request bodies that are being received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,6 +185,11 @@ impl Config {
     /// The configuration for a command that does not serve.
     pub fn load_for_tools(common: &CommonFlags) -> Result<Self, ConfigError> {
         Self::load(common, &ServeFlags::from_environment()?)
+    }
+
+    /// The version of the realm key that derives the signing secrets of new keys.
+    pub fn newest_realm(&self) -> u32 {
+        self.signing_realms.first().copied().unwrap_or(FIRST_REALM)
     }
 
     /// The keys of the gates whose permits are taken.

@@ -2,7 +2,8 @@
 
 use filter::KeyId;
 
-use super::store::{KEYS_MAX, LABEL_MAX};
+use super::new_key::{KEYS_MAX, LABEL_MAX};
+use super::tokens::TOKENS_MAX;
 use crate::private_file;
 
 /// Why the store could not do something.
@@ -26,9 +27,11 @@ pub enum StoreError {
         known: usize,
     },
     /// A value in the database is none that Lunette writes.
-    #[error("key database: key {id}: {column} is damaged: restore the database from a backup")]
+    #[error("key database: {record} {id}: {column} is damaged: restore the database from a backup")]
     Damaged {
-        /// The key.
+        /// What it is a record of.
+        record: &'static str,
+        /// The key or token.
         id: String,
         /// Its column.
         column: &'static str,
@@ -67,6 +70,15 @@ pub enum StoreError {
          `lunette keys prune` deletes those that were revoked or have expired"
     )]
     Full,
+    /// The same text was imported before.
+    #[error("this key was imported before: it is {0}")]
+    ImportedBefore(KeyId),
+    /// There are too many revoked tokens.
+    #[error(
+        "{TOKENS_MAX} tokens are revoked and have not expired, the most a store holds: \
+         revoke the issuer's key instead, by taking it out of the policy"
+    )]
+    TokensFull,
     /// The new key would never be valid.
     #[error("the key would expire before it becomes valid")]
     NeverValid,

@@ -1,55 +1,94 @@
-//! What gates are told: one epoch's policy and key records.
+//! What gates are told: one epoch's policy, key records and revoked tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use filter::snapshot::{BUCKETS, EPOCH, POLICY, bucket_name, bucket_of, write_bucket};
+use filter::key::TokenId;
+use filter::snapshot::{self, BUCKETS, Bucket, EPOCH, Kind, POLICY};
 use filter::{KeyId, KeyRecord};
 
-/// The policy and key records of one epoch. Unchanged buckets are shared with the epoch before, so
-/// that one revoked key costs one bucket and not fifty thousand records.
+/// The policy, key records and revoked tokens of one epoch. Unchanged buckets are shared with the
+/// epoch before, so that one revoked key costs one bucket and not fifty thousand records.
 #[derive(Clone, Debug)]
 pub struct Published {
     epoch: u64,
     policy: Arc<[u8]>,
-    buckets: Vec<Arc<Bucket>>,
+    by_id: Vec<Arc<Records>>,
+    by_verifier: Vec<Arc<Records>>,
+    tokens: Vec<Arc<Tokens>>,
 }
 
-#[derive(Debug)]
-struct Bucket {
-    records: Vec<KeyRecord>,
-    /// The records as [`filter::snapshot`] writes them.
+/// What is new since an epoch.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) records: Vec<KeyRecord>,
+    pub(super) tokens: Vec<TokenId>,
+}
+
+/// A bucket of key records, in the order of what they are found by.
+#[derive(Debug, Default)]
+struct Records {
+    records: Vec<Arc<KeyRecord>>,
+    /// The records as [`snapshot::write`] leaves them.
     bytes: Vec<u8>,
 }
 
-impl Bucket {
-    fn new(records: Vec<KeyRecord>) -> Arc<Self> {
-        Arc::new(Self { bytes: write_bucket(&records), records })
+/// A bucket of revoked tokens.
+#[derive(Debug, Default)]
+struct Tokens {
+    tokens: Vec<TokenId>,
+    /// One after the other.
+    bytes: Vec<u8>,
+}
+
+impl Records {
+    fn new(mut records: Vec<Arc<KeyRecord>>, kind: Kind) -> Arc<Self> {
+        records.sort_by(|a, b| found_by(a, kind).cmp(found_by(b, kind)));
+        let mut bytes = Vec::new();
+        for record in &records {
+            snapshot::write(&mut bytes, found_by(record, kind), record);
+        }
+        Arc::new(Self { records, bytes })
     }
 }
 
+fn found_by(record: &KeyRecord, kind: Kind) -> &[u8] {
+    if kind == Kind::Imported { &record.verifier } else { record.id.as_str().as_bytes() }
+}
+
 impl Published {
-    /// A policy and no keys.
+    /// A policy, no keys and no tokens.
     pub(super) fn empty(policy: Arc<[u8]>) -> Self {
-        Self { epoch: 0, policy, buckets: vec![Bucket::new(Vec::new()); BUCKETS.into()] }
+        let (records, buckets) = (vec![Arc::default(); BUCKETS.into()], BUCKETS.into());
+        Self {
+            epoch: 0,
+            policy,
+            by_id: records.clone(),
+            by_verifier: records,
+            tokens: vec![Arc::default(); buckets],
+        }
     }
 
-    /// The same with some records new or changed, as of `epoch`.
-    pub(super) fn with(&self, epoch: u64, changed: Vec<KeyRecord>) -> Self {
-        let mut by_bucket: BTreeMap<u16, Vec<KeyRecord>> = BTreeMap::new();
-        for record in changed {
-            by_bucket.entry(bucket_of(&record.id)).or_default().push(record);
+    /// The same with some records new or changed and some tokens revoked, as of `epoch`.
+    pub(super) fn with(&self, epoch: u64, changes: Changes) -> Self {
+        let mut next = Self { epoch, ..self.clone() };
+        let records: Vec<_> = changes.records.into_iter().map(Arc::new).collect();
+        let imported = records.iter().filter(|record| record.imported).cloned().collect();
+        replace(&mut next.by_id, records, Kind::Keys);
+        replace(&mut next.by_verifier, imported, Kind::Imported);
+        let mut by_bucket: BTreeMap<u16, Vec<TokenId>> = BTreeMap::new();
+        for token in changes.tokens {
+            by_bucket.entry(snapshot::tokens(&token).number()).or_default().push(token);
         }
-        let mut buckets = self.buckets.clone();
-        for (bucket, mut records) in by_bucket {
-            let bucket = &mut buckets[usize::from(bucket)];
-            let is_new = |old: &&KeyRecord| records.iter().all(|record| record.id != old.id);
-            let kept: Vec<_> = bucket.records.iter().filter(is_new).cloned().collect();
-            records.extend(kept);
-            records.sort_by(|a, b| a.id.cmp(&b.id));
-            *bucket = Bucket::new(records);
+        for (number, mut tokens) in by_bucket {
+            let bucket = &mut next.tokens[usize::from(number)];
+            tokens.extend(&bucket.tokens);
+            tokens.sort_unstable();
+            tokens.dedup();
+            let bytes = tokens.iter().flat_map(|token| *token.bytes()).collect();
+            *bucket = Arc::new(Tokens { tokens, bytes });
         }
-        Self { epoch, policy: Arc::clone(&self.policy), buckets }
+        next
     }
 
     /// The epoch; it only grows.
@@ -64,13 +103,30 @@ impl Published {
 
     /// The record of a key.
     pub fn record(&self, id: &KeyId) -> Option<&KeyRecord> {
-        let bucket = self.buckets.get(usize::from(bucket_of(id)))?;
-        bucket.records.iter().find(|record| record.id == *id)
+        let bucket = self.by_id.get(usize::from(snapshot::keys(id).number()))?;
+        bucket.records.iter().find(|record| record.id == *id).map(AsRef::as_ref)
+    }
+
+    /// The record of the imported key with this verifier.
+    pub fn imported(&self, verifier: &[u8; 32]) -> Option<&KeyRecord> {
+        let bucket = self.by_verifier.get(usize::from(snapshot::imported(verifier).number()))?;
+        bucket.records.iter().find(|record| record.verifier == *verifier).map(AsRef::as_ref)
+    }
+
+    /// Whether a token was revoked before its time.
+    pub fn is_revoked(&self, token: &TokenId) -> bool {
+        let bucket = self.tokens.get(usize::from(snapshot::tokens(token).number()));
+        bucket.is_some_and(|bucket| bucket.tokens.contains(token))
     }
 
     /// Every record, by bucket.
     pub fn records(&self) -> impl Iterator<Item = &KeyRecord> {
-        self.buckets.iter().flat_map(|bucket| &bucket.records)
+        self.by_id.iter().flat_map(|bucket| &bucket.records).map(AsRef::as_ref)
+    }
+
+    /// Every revoked token, by bucket.
+    pub fn revoked_tokens(&self) -> impl Iterator<Item = &TokenId> {
+        self.tokens.iter().flat_map(|bucket| &bucket.tokens)
     }
 
     /// The value that [`filter::snapshot`] places under `name`; `None` for a name it does not know.
@@ -81,78 +137,34 @@ impl Published {
         if name == POLICY.as_bytes() {
             return Some(self.policy.to_vec());
         }
-        let digits = name.rsplit(|&byte| byte == b'.').next()?;
-        let number: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        if bucket_name(number).as_bytes() != name {
-            return None;
+        let bucket = Bucket::parse(std::str::from_utf8(name).ok()?)?;
+        let number = usize::from(bucket.number());
+        match bucket.kind() {
+            Kind::Keys => self.by_id.get(number).map(|bucket| bucket.bytes.clone()),
+            Kind::Imported => self.by_verifier.get(number).map(|bucket| bucket.bytes.clone()),
+            Kind::Tokens => self.tokens.get(number).map(|bucket| bucket.bytes.clone()),
         }
-        self.buckets.get(usize::from(number)).map(|bucket| bucket.bytes.clone())
+    }
+}
+
+/// Puts records into their buckets, each in the place of an older one of the same key.
+fn replace(buckets: &mut [Arc<Records>], records: Vec<Arc<KeyRecord>>, kind: Kind) {
+    let mut by_bucket: BTreeMap<u16, Vec<Arc<KeyRecord>>> = BTreeMap::new();
+    for record in records {
+        let bucket = match kind {
+            Kind::Imported => snapshot::imported(&record.verifier),
+            _ => snapshot::keys(&record.id),
+        };
+        by_bucket.entry(bucket.number()).or_default().push(record);
+    }
+    for (number, mut records) in by_bucket {
+        let bucket = &mut buckets[usize::from(number)];
+        let is_old = |old: &&Arc<KeyRecord>| records.iter().all(|record| record.id != old.id);
+        let kept: Vec<_> = bucket.records.iter().filter(is_old).cloned().collect();
+        records.extend(kept);
+        *bucket = Records::new(records, kind);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use filter::Environment;
-    use filter::snapshot::find_in_bucket;
-
-    use super::*;
-
-    fn record(id: u32, version: u32) -> KeyRecord {
-        KeyRecord {
-            id: KeyId::parse(&format!("{id:010}")).unwrap(),
-            verifier: [1; 32],
-            principal: "p".into(),
-            scopes: vec![],
-            tier: "free".into(),
-            environment: Environment::Test,
-            not_before: None,
-            expires: None,
-            revoked: false,
-            version,
-        }
-    }
-
-    fn find(published: &Published, record: &KeyRecord) -> Option<KeyRecord> {
-        let bucket = published.get(bucket_name(bucket_of(&record.id)).as_bytes()).unwrap();
-        find_in_bucket(&bucket, &record.id).expect("a bucket can always be read")
-    }
-
-    #[test]
-    fn a_gate_finds_every_record_in_its_bucket() {
-        // More keys than buckets, so that some share one.
-        let records: Vec<_> = (0..5000).map(|id| record(id, 1)).collect();
-        let published = Published::empty(b"{}"[..].into()).with(7, records.clone());
-        for record in &records {
-            assert_eq!(find(&published, record).as_ref(), Some(record));
-            assert_eq!(published.record(&record.id), Some(record));
-        }
-        assert_eq!(find(&published, &record(5000, 1)), None);
-        assert_eq!(published.records().count(), 5000);
-    }
-
-    #[test]
-    fn a_change_replaces_one_record_and_keeps_the_rest() {
-        let before =
-            Published::empty(b"{}"[..].into()).with(1, (0..5000).map(|id| record(id, 1)).collect());
-        let after = before.with(2, vec![record(17, 2)]);
-        assert_eq!(after.record(&record(17, 2).id).unwrap().version, 2);
-        assert_eq!(before.record(&record(17, 2).id).unwrap().version, 1);
-        assert_eq!(after.records().count(), 5000);
-        let shared =
-            before.buckets.iter().zip(&after.buckets).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
-        assert_eq!(shared, usize::from(BUCKETS) - 1);
-    }
-
-    #[test]
-    fn names_are_those_of_the_snapshot_and_no_others() {
-        let published = Published::empty(b"policy"[..].into()).with(0x0102, vec![]);
-        assert_eq!(published.get(b"lunette.epoch").unwrap(), [2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(published.get(b"lunette.policy").unwrap(), b"policy");
-        assert_eq!(published.get(b"lunette.keys.0").unwrap(), b"[]");
-        assert_eq!(published.get(b"lunette.keys.4095").unwrap(), b"[]");
-        for name in ["", "lunette", "lunette.keys.", "lunette.keys.4096", "lunette.keys.00", "x.0"]
-        {
-            assert_eq!(published.get(name.as_bytes()), None, "{name}");
-        }
-    }
-}
+mod tests;

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use filter::key::TokenId;
 use filter::{Environment, KeyId, KeyRecord, KeyRing, Pepper, Unavailable};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
+use super::published::Changes;
 use super::store::connect;
 use super::stored::COLUMNS;
-use super::{Published, Store, StoreError, StoredKey, schema};
+use super::{Published, RevokedToken, Store, StoreError, StoredKey, schema};
 use crate::{clock, private_file};
 
 /// The longest time for which a change may go unnoticed.
@@ -27,7 +29,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// being recovered.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Answers gates and the node with the current policy and key records. It has no `Debug`: it holds
+/// Answers gates and the node with the current policy, key records and revoked tokens. It has no `Debug`: it holds
 /// the pepper.
 pub struct Publisher {
     database: PathBuf,
@@ -164,27 +166,55 @@ impl Publisher {
         // without a new epoch is read from the beginning.
         let afresh = source.data_version == -1 || deleted > last.epoch() || epoch == last.epoch();
         let since = if afresh { -1 } else { i64::try_from(last.epoch()).unwrap_or(i64::MAX) };
-        let query = format!("SELECT {COLUMNS} FROM keys WHERE environment = ?1 AND changed > ?2");
-        let mut changed = Vec::new();
-        {
-            let mut statement = transaction.prepare_cached(&query)?;
-            let mut rows = statement.query(params![self.environment.as_str(), since])?;
-            while let Some(row) = rows.next()? {
-                changed.push(StoredKey::read(row)?.record(&self.pepper));
-            }
-        }
+        let changes = Changes {
+            records: self.records(&transaction, since)?,
+            tokens: tokens(&transaction, since)?,
+        };
         transaction.commit()?;
         Ok(if afresh {
-            Published::empty(Arc::clone(&self.policy)).with(epoch, changed)
+            Published::empty(Arc::clone(&self.policy)).with(epoch, changes)
         } else {
-            last.with(epoch, changed)
+            last.with(epoch, changes)
         })
     }
+
+    fn records(
+        &self,
+        transaction: &Transaction<'_>,
+        since: i64,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM keys WHERE environment = ?1 AND changed > ?2");
+        let mut statement = transaction.prepare_cached(&query)?;
+        let mut rows = statement.query(params![self.environment.as_str(), since])?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            records.push(StoredKey::read(row)?.record(&self.pepper));
+        }
+        Ok(records)
+    }
+}
+
+fn tokens(transaction: &Transaction<'_>, since: i64) -> Result<Vec<TokenId>, StoreError> {
+    let mut statement = transaction.prepare_cached("SELECT * FROM tokens WHERE changed > ?1")?;
+    let mut rows = statement.query([since])?;
+    let mut tokens = Vec::new();
+    while let Some(row) = rows.next()? {
+        tokens.push(RevokedToken::read(row)?.id);
+    }
+    Ok(tokens)
 }
 
 impl KeyRing for Publisher {
     fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, Unavailable> {
         Ok(self.current()?.record(id).cloned())
+    }
+
+    fn find_imported(&self, verifier: &[u8; 32]) -> Result<Option<KeyRecord>, Unavailable> {
+        Ok(self.current()?.imported(verifier).cloned())
+    }
+
+    fn is_revoked(&self, token: &TokenId) -> Result<bool, Unavailable> {
+        Ok(self.current()?.is_revoked(token))
     }
 }
 

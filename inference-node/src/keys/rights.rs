@@ -2,6 +2,8 @@
 
 use filter::key::{NAME_MAX, SCOPES_MAX};
 
+/// The most routes a key may name.
+pub const ROUTES_MAX: usize = 16;
 /// How a name must look, for messages.
 pub const NAME_RULE: &str = "expected 1 to 64 letters, digits, '-', '_', '.' or ':'";
 const _: () = assert!(NAME_MAX == 64 && SCOPES_MAX == 16, "the messages name these numbers");
@@ -13,12 +15,13 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
 }
 
-/// Principal, scopes and tier of a key.
+/// Principal, scopes, tier and routes of a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rights {
     principal: String,
     scopes: Vec<String>,
     tier: String,
+    routes: Vec<String>,
 }
 
 /// Why rights were refused.
@@ -35,6 +38,9 @@ pub enum RightsError {
     /// More scopes than a permit carries.
     #[error("a key holds at most 16 scopes, got {0}")]
     TooManyScopes(usize),
+    /// More routes than a record holds.
+    #[error("a key names at most {ROUTES_MAX} routes, got {0}")]
+    TooManyRoutes(usize),
 }
 
 impl Rights {
@@ -45,16 +51,20 @@ impl Rights {
         tier: String,
     ) -> Result<Self, RightsError> {
         let principal = name("principal", principal)?;
-        let mut scopes = Vec::new();
-        for scope in given {
-            if !scopes.contains(&scope) {
-                scopes.push(name("scope", scope)?);
-            }
-        }
+        let scopes = names("scope", given)?;
         if scopes.len() > SCOPES_MAX {
             return Err(RightsError::TooManyScopes(scopes.len()));
         }
-        Ok(Self { principal, scopes, tier: name("tier", tier)? })
+        Ok(Self { principal, scopes, tier: name("tier", tier)?, routes: Vec::new() })
+    }
+
+    /// The same on some routes only; with none given, on all that the scopes allow.
+    pub fn on_routes(self, given: impl IntoIterator<Item = String>) -> Result<Self, RightsError> {
+        let routes = names("route", given)?;
+        if routes.len() > ROUTES_MAX {
+            return Err(RightsError::TooManyRoutes(routes.len()));
+        }
+        Ok(Self { routes, ..self })
     }
 
     /// Whom the key acts for.
@@ -71,6 +81,24 @@ impl Rights {
     pub fn tier(&self) -> &str {
         &self.tier
     }
+
+    /// The routes it may use; with none named, all that the scopes allow.
+    pub fn routes(&self) -> &[String] {
+        &self.routes
+    }
+}
+
+fn names(
+    what: &'static str,
+    given: impl IntoIterator<Item = String>,
+) -> Result<Vec<String>, RightsError> {
+    let mut names = Vec::new();
+    for text in given {
+        if !names.contains(&text) {
+            names.push(name(what, text)?);
+        }
+    }
+    Ok(names)
 }
 
 fn name(what: &'static str, text: String) -> Result<String, RightsError> {
@@ -109,5 +137,17 @@ mod tests {
         assert_eq!(rights("p", &scopes, "t"), Err(RightsError::TooManyScopes(17)));
         let twice = [&scopes[..16], &scopes[..16]].concat();
         assert_eq!(rights("p", &twice, "t").unwrap().scopes(), &scopes[..16]);
+    }
+
+    #[test]
+    fn a_key_names_sixteen_different_routes_at_most() {
+        let all = || rights("p", &["s"], "t").unwrap();
+        let routes: Vec<String> = (0..17).map(|n| format!("r{n}")).collect();
+        assert_eq!(all().on_routes(routes.clone()), Err(RightsError::TooManyRoutes(17)));
+        let some = all().on_routes(routes[..16].iter().chain(&routes[..2]).cloned()).unwrap();
+        assert_eq!((some.routes(), some.scopes()), (&routes[..16], all().scopes()));
+        let problem = all().on_routes(["a b".to_owned()]).unwrap_err().to_string();
+        assert!(problem.starts_with("route \"a b\": expected 1 to 64"), "{problem}");
+        assert!(all().routes().is_empty());
     }
 }

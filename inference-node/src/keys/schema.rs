@@ -8,7 +8,7 @@ use super::StoreError;
 
 /// Each step of the schema, in order; `user_version` counts the steps taken. A step that was
 /// released is never changed: a new one follows it.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // `changed` is the epoch of the last change. `publication` is one row: the epoch; the epoch
     // since which records were deleted; and a digest of what else gates are told, so that a changed
     // policy gets an epoch of its own.
@@ -36,6 +36,23 @@ const STEPS: [&str; 1] = [
         terms BLOB
     ) STRICT;
     INSERT INTO publication VALUES (1, 0, 0, NULL);",
+    // `signing`, `clients` and `routes` are JSON, in the form in which gates get them. An imported
+    // key is found by its hash, so no two may have the same. A token is named by a digest of its
+    // issuer and its `jti`.
+    "ALTER TABLE keys ADD COLUMN imported INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1));
+    ALTER TABLE keys ADD COLUMN signing TEXT;
+    ALTER TABLE keys ADD COLUMN clients TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE keys ADD COLUMN routes TEXT NOT NULL DEFAULT '[]';
+    CREATE UNIQUE INDEX keys_imported ON keys (secret_sha256) WHERE imported = 1;
+    CREATE TABLE tokens (
+        id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+        issuer TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        revoked INTEGER NOT NULL,
+        label TEXT,
+        changed INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tokens_changed ON tokens (changed);",
 ];
 
 /// How long a writer waits for another one.

@@ -1,4 +1,4 @@
-//! The key records, in an embedded `SQLite` database.
+//! The records of keys and revoked tokens, in an embedded `SQLite` database.
 //!
 //! Every change and the epoch it makes are one transaction. The epoch only grows, also when the
 //! clock goes back.
@@ -6,40 +6,23 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use filter::key::{Standing, hash_at_rest};
-use filter::{ApiKey, Environment, KeyId, UnixMillis};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params};
+use filter::key::{Signing, Standing, hash_at_rest};
+use filter::{ApiKey, KeyId, UnixMillis};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 use zeroize::Zeroizing;
 
+use super::new_key::Hash;
 use super::stored::COLUMNS;
-use super::{Rights, StoreError, StoredKey, draw, schema};
+use super::{ImportedKey, NewKey, StoreError, StoredKey, draw, schema};
 use crate::clock::millis;
 use crate::private_file;
 
 /// The database's name in the data folder.
 const FILE: &str = "keys.db";
-/// The most keys a store holds: what is published of them stays within 16 MiB.
-pub const KEYS_MAX: u32 = 50_000;
-/// The longest label, in characters.
-pub const LABEL_MAX: usize = 200;
+
 /// The database of one data folder.
 pub struct Store {
     connection: Connection,
-}
-
-/// What a new key shall be.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// Whom it acts for and what it may do.
-    pub rights: Rights,
-    /// The environment it belongs to.
-    pub environment: Environment,
-    /// Not valid before this time.
-    pub not_before: Option<UnixMillis>,
-    /// Not valid from this time on.
-    pub expires: Option<UnixMillis>,
-    /// A note for people.
-    pub label: Option<String>,
 }
 
 /// A key that was just made. It has no `Debug`: it holds the secret.
@@ -48,6 +31,15 @@ pub struct Created {
     pub key: StoredKey,
     /// The key itself, which nobody can ever show again.
     pub text: Zeroizing<String>,
+}
+
+/// How the successor of a key differs from it.
+#[derive(Clone, Debug, Default)]
+pub struct Successor {
+    /// When it ends, if not when its predecessor would have.
+    pub expires: Option<UnixMillis>,
+    /// How requests are signed with it, if they are.
+    pub signing: Option<Signing>,
 }
 
 impl Store {
@@ -72,9 +64,23 @@ impl Store {
     pub fn create(&mut self, new: &NewKey, now: UnixMillis) -> Result<Created, StoreError> {
         let transaction = self.write()?;
         let epoch = next_epoch(&transaction, now)?;
-        let created = insert(&transaction, new, now, epoch)?;
+        let created = create(&transaction, new, now, epoch)?;
         transaction.commit()?;
         Ok(created)
+    }
+
+    /// Takes in a key that was made elsewhere.
+    pub fn import(
+        &mut self,
+        new: &NewKey,
+        key: &ImportedKey,
+        now: UnixMillis,
+    ) -> Result<StoredKey, StoreError> {
+        let transaction = self.write()?;
+        let epoch = next_epoch(&transaction, now)?;
+        let stored = new.insert(&transaction, &Hash::Imported(key.hash()), now, epoch)?;
+        transaction.commit()?;
+        Ok(stored)
     }
 
     /// All keys, the newest first.
@@ -94,13 +100,12 @@ impl Store {
         find(&self.connection, id)
     }
 
-    /// Makes a key with the rights and end of another, which lives on for `overlap`. The new key
-    /// ends at `expires`, where that is given.
+    /// Makes a key with the rights, networks and end of another, which lives on for `overlap`.
     pub fn rotate(
         &mut self,
         id: &KeyId,
         overlap: Duration,
-        expires: Option<UnixMillis>,
+        successor: &Successor,
         now: UnixMillis,
     ) -> Result<(StoredKey, Created), StoreError> {
         let transaction = self.write()?;
@@ -117,11 +122,13 @@ impl Store {
             rights: old.rights.clone(),
             environment: old.environment,
             not_before: old.not_before,
-            expires: expires.or(old.expires),
+            expires: successor.expires.or(old.expires),
+            signing: successor.signing.clone(),
+            clients: old.clients.clone(),
             label: old.label.clone(),
         };
         let epoch = next_epoch(&transaction, now)?;
-        let created = insert(&transaction, &new, now, epoch)?;
+        let created = create(&transaction, &new, now, epoch)?;
         let end = now.0.saturating_add(millis(overlap));
         let end = old.expires.map_or(end, |expires| expires.0.min(end));
         transaction.execute(
@@ -187,7 +194,11 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    fn write(&mut self) -> Result<Transaction<'_>, StoreError> {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn write(&mut self) -> Result<Transaction<'_>, StoreError> {
         // A transaction that begins as a reader could not wait for another writer.
         Ok(self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?)
     }
@@ -199,7 +210,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(path, flags)?)
 }
 
-fn next_epoch(transaction: &Transaction<'_>, now: UnixMillis) -> Result<i64, StoreError> {
+pub(super) fn next_epoch(
+    transaction: &Transaction<'_>,
+    now: UnixMillis,
+) -> Result<i64, StoreError> {
     Ok(transaction.query_row(
         "UPDATE publication SET epoch = max(epoch + 1, ?1) RETURNING epoch",
         [column(now.0)],
@@ -207,58 +221,21 @@ fn next_epoch(transaction: &Transaction<'_>, now: UnixMillis) -> Result<i64, Sto
     )?)
 }
 
-fn insert(
+fn create(
     transaction: &Transaction<'_>,
     new: &NewKey,
     now: UnixMillis,
     epoch: i64,
 ) -> Result<Created, StoreError> {
-    let count: u32 = transaction.query_row("SELECT count(*) FROM keys", [], |row| row.get(0))?;
-    if count >= KEYS_MAX {
-        return Err(StoreError::Full);
-    }
-    let begin = new.not_before.unwrap_or(now).max(now);
-    if new.expires.is_some_and(|expires| expires <= begin) {
-        return Err(StoreError::NeverValid);
-    }
-    if new.label.as_ref().is_some_and(|label| label.chars().count() > LABEL_MAX) {
-        return Err(StoreError::LongLabel);
-    }
     let secret = draw::secret().map_err(StoreError::Random)?;
-    let id = loop {
-        let id = draw::id().map_err(StoreError::Random)?;
-        let taken: Option<bool> = transaction
-            .query_row("SELECT 1 FROM keys WHERE id = ?1", [id.as_str()], |row| row.get(0))
-            .optional()?;
-        if taken.is_none() {
-            break id;
-        }
-    };
-    let scopes = serde_json::to_string(new.rights.scopes()).expect("texts always serialise");
-    transaction.execute(
-        &format!(
-            "INSERT INTO keys ({COLUMNS}, changed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, 1, ?9, NULL, ?10, ?11)"
-        ),
-        params![
-            id.as_str(),
-            hash_at_rest(secret.as_slice()),
-            new.rights.principal(),
-            scopes,
-            new.rights.tier(),
-            new.environment.as_str(),
-            new.not_before.map(|time| column(time.0)),
-            new.expires.map(|time| column(time.0)),
-            column(now.0),
-            new.label,
-            epoch,
-        ],
-    )?;
-    let text = ApiKey::compose(new.environment, &id, &secret).expect("base62 digits were drawn");
-    Ok(Created { key: find(transaction, &id)?, text })
+    let hash = hash_at_rest(secret.as_slice());
+    let key = new.insert(transaction, &Hash::Drawn(&hash), now, epoch)?;
+    let text =
+        ApiKey::compose(new.environment, &key.id, &secret).expect("base62 digits were drawn");
+    Ok(Created { key, text })
 }
 
-fn find(connection: &Connection, id: &KeyId) -> Result<StoredKey, StoreError> {
+pub(super) fn find(connection: &Connection, id: &KeyId) -> Result<StoredKey, StoreError> {
     let query = format!("SELECT {COLUMNS} FROM keys WHERE id = ?1");
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query([id.as_str()])?;
@@ -266,7 +243,7 @@ fn find(connection: &Connection, id: &KeyId) -> Result<StoredKey, StoreError> {
 }
 
 /// `SQLite`'s integers are signed; a time beyond them is as good as never.
-fn column(millis: u64) -> i64 {
+pub(super) fn column(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX)
 }
 

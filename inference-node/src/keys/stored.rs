@@ -1,23 +1,28 @@
 //! A key as the database holds it.
 
-use filter::key::{Standing, hash_at_rest};
+use filter::address::AddressList;
+use filter::key::{Signing, Standing, hash_at_rest};
 use filter::{ApiKey, Environment, KeyId, KeyRecord, Pepper, UnixMillis};
 use rusqlite::Row;
+use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
 
-use super::{Rights, RightsError, StoreError};
+use super::{Rights, RightsError, StoreError, signing};
 
 /// The columns of a key, in the order of [`StoredKey::read`].
 pub(super) const COLUMNS: &str = "id, secret_sha256, principal, scopes, tier, environment, \
-     not_before, expires, revoked, version, created, replaced_by, label";
+     not_before, expires, revoked, version, created, replaced_by, label, imported, signing, \
+     clients, routes";
 
 /// What is stored of a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredKey {
     /// The public half.
     pub id: KeyId,
-    /// SHA-256 of the secret.
+    /// SHA-256 of the secret; of the whole key, where it was made elsewhere.
     hash: [u8; 32],
+    /// Whether it was made elsewhere.
+    pub imported: bool,
     /// Whom it acts for and what it may do.
     pub rights: Rights,
     /// The environment it belongs to.
@@ -26,6 +31,10 @@ pub struct StoredKey {
     pub not_before: Option<UnixMillis>,
     /// Not valid from this time on.
     pub expires: Option<UnixMillis>,
+    /// How requests are signed with it, if they are.
+    pub signing: Option<Signing>,
+    /// From where it may be used.
+    pub clients: AddressList,
     /// When it was withdrawn, if it was.
     pub revoked: Option<UnixMillis>,
     /// Grows with every change of the record.
@@ -43,21 +52,32 @@ impl StoredKey {
     /// let a stranger in.
     pub(super) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
         let id: String = row.get("id")?;
-        let damaged = |column| StoreError::Damaged { id: id.escape_debug().to_string(), column };
+        let damaged = |column| StoreError::Damaged {
+            record: "key",
+            id: id.escape_debug().to_string(),
+            column,
+        };
         let time = |column: &'static str| -> Result<Option<UnixMillis>, StoreError> {
             let millis: Option<i64> = row.get(column)?;
             let check = |millis| u64::try_from(millis).map_err(|_| damaged(column));
             Ok(millis.map(check).transpose()?.map(UnixMillis))
         };
-        let scopes: String = row.get("scopes")?;
-        let scopes: Vec<String> = serde_json::from_str(&scopes).map_err(|_| damaged("scopes"))?;
-        let rights =
-            Rights::new(row.get("principal")?, scopes, row.get("tier")?).map_err(|error| {
-                match error {
-                    RightsError::Name { what, .. } => damaged(what),
-                    RightsError::TooManyScopes(_) => damaged("scopes"),
-                }
+        let names = |column: &'static str| -> Result<Vec<String>, StoreError> {
+            json(&row.get::<_, String>(column)?).ok_or_else(|| damaged(column))
+        };
+        let (scopes, routes) = (names("scopes")?, names("routes")?);
+        let rights = Rights::new(row.get("principal")?, scopes, row.get("tier")?)
+            .and_then(|rights| rights.on_routes(routes))
+            .map_err(|error| match error {
+                RightsError::Name { what, .. } => damaged(what),
+                RightsError::TooManyScopes(_) => damaged("scopes"),
+                RightsError::TooManyRoutes(_) => damaged("routes"),
             })?;
+        let signing: Option<String> = row.get("signing")?;
+        let signing = signing
+            .map(|text| json(&text).filter(signing::fits).ok_or_else(|| damaged("signing")))
+            .transpose()?;
+        let clients: String = row.get("clients")?;
         let environment: String = row.get("environment")?;
         let environment = [Environment::Live, Environment::Test]
             .into_iter()
@@ -69,10 +89,13 @@ impl StoredKey {
             .transpose()?;
         Ok(Self {
             hash: row.get("secret_sha256")?,
+            imported: row.get("imported")?,
             rights,
             environment,
             not_before: time("not_before")?,
             expires: time("expires")?,
+            signing,
+            clients: json(&clients).ok_or_else(|| damaged("clients"))?,
             revoked: time("revoked")?,
             version: row.get("version")?,
             created: time("created")?.ok_or_else(|| damaged("created"))?,
@@ -97,13 +120,16 @@ impl StoredKey {
 
     /// Whether `key` is this key, secret and all.
     pub fn is(&self, key: &ApiKey) -> bool {
-        self.id == *key.id() && bool::from(hash_at_rest(key.secret()).ct_eq(&self.hash))
+        !self.imported
+            && self.id == *key.id()
+            && bool::from(hash_at_rest(key.secret()).ct_eq(&self.hash))
     }
 
     fn record_without_verifier(&self) -> KeyRecord {
         KeyRecord {
             id: self.id.clone(),
             verifier: [0; 32],
+            imported: self.imported,
             principal: self.rights.principal().to_owned(),
             scopes: self.rights.scopes().to_vec(),
             tier: self.rights.tier().to_owned(),
@@ -111,7 +137,15 @@ impl StoredKey {
             not_before: self.not_before.map(|time| time.0),
             expires: self.expires.map(|time| time.0),
             revoked: self.revoked.is_some(),
+            signing: self.signing.clone(),
+            clients: self.clients.clone(),
+            routes: self.rights.routes().to_vec(),
             version: self.version,
         }
     }
+}
+
+/// A value in the form in which gates get it.
+fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
 }

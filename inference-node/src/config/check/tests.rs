@@ -34,6 +34,37 @@ fn an_empty_configuration_is_a_loopback_development_machine() {
     assert_eq!((config.upload.total, config.upload.per_key), (256 << 20, 64 << 20));
     assert_eq!(config.upload.minimum_rate, 16 << 10);
     assert_eq!(config.queue, Queue { waiting: 16, deadline: Duration::from_secs(30) });
+    assert_eq!((config.signing_realms, config.accept_report), (vec![1], true));
+    assert!(config.token_secrets.is_empty());
+}
+
+#[test]
+fn only_development_takes_what_was_only_reported_unless_it_is_told_to() {
+    assert!(!load("mode = \"production\"").unwrap().accept_report);
+    assert!(load("mode = \"production\"\naccept_report = true").unwrap().accept_report);
+    assert!(!load("accept_report = false").unwrap().accept_report);
+}
+
+#[test]
+fn one_realm_is_live_or_two_while_they_change() {
+    assert_eq!(load("signing_realms = [2, 1]").unwrap().newest_realm(), 2);
+    for realms in ["[]", "[0]", "[1, 1]", "[1, 2, 3]"] {
+        let problem = problem(&format!("signing_realms = {realms}"));
+        assert!(problem.starts_with(&format!("signing_realms: {realms}")), "{problem}");
+    }
+}
+
+#[test]
+fn the_secret_of_a_token_issuer_has_a_name_without_a_colon() {
+    let config = load("[token_secrets]\ncorp = \"/etc/corp.secret\"").unwrap();
+    assert_eq!(config.token_secrets["corp"], PathBuf::from("/etc/corp.secret"));
+    for name in ["a:b", "a b", ""] {
+        let problem = problem(&format!("[token_secrets]\n\"{name}\" = \"x\""));
+        assert!(problem.starts_with(&format!("token_secrets: {name:?}")), "{problem}");
+    }
+    let many: Vec<String> = (0..17).map(|n| format!("n{n} = \"x\"")).collect();
+    let problem = problem(&format!("[token_secrets]\n{}", many.join("\n")));
+    assert!(problem.ends_with("expected at most 16, got 17"), "{problem}");
 }
 
 #[test]
@@ -134,12 +165,14 @@ fn the_commented_example_shows_every_setting_with_its_default() {
     let file: Settings = toml::from_str(&uncommented.join("\n")).unwrap();
     let shown = format!("{file:?}");
     assert!(!shown.contains("None"), "a setting is missing: {shown}");
+    assert!(!file.token_secrets.is_empty());
     let places = Settings {
         root_secret_file: None,
         policy: None,
         data: None,
         models: None,
         filter: None,
+        token_secrets: [].into(),
         ..file
     };
     let config = check(CommonFlags::default(), ServeFlags::default(), places, &machine()).unwrap();

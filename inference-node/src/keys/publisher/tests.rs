@@ -1,24 +1,38 @@
 use std::thread;
 
-use filter::snapshot;
+use filter::{KeyDigest as _, UnixMillis, snapshot};
 
 use super::*;
-use crate::keys::{NewKey, Rights};
+use crate::keys::{ImportedKey, NewKey, Rights};
 
 const POLICY: &[u8] = b"the policy file";
 
 fn new_key(environment: Environment) -> NewKey {
-    NewKey {
-        rights: Rights::new("acme".into(), ["cut".to_owned()], "free".into()).unwrap(),
-        environment,
-        not_before: None,
-        expires: None,
-        label: None,
-    }
+    let rights = Rights::new("acme".into(), ["cut".to_owned()], "free".into()).unwrap();
+    NewKey::new(rights, environment)
 }
 
 fn create(store: &mut Store) -> KeyId {
     store.create(&new_key(Environment::Test), clock::now()).unwrap().key.id
+}
+
+fn import(store: &mut Store, text: &str) -> KeyId {
+    let key = ImportedKey::parse(text.as_bytes(), 112).unwrap();
+    store.import(&new_key(Environment::Test), &key, clock::now()).unwrap().id
+}
+
+fn revoke_token(store: &mut Store, jti: &str) -> TokenId {
+    let (now, until) = (clock::now(), UnixMillis(clock::now().0 + 60_000));
+    let token = RevokedToken::new("corp".into(), jti, until, now);
+    store.revoke_token(&token).unwrap();
+    token.id
+}
+
+fn bucket_names() -> impl Iterator<Item = String> {
+    let kinds = ["keys", "imported", "tokens"].into_iter();
+    kinds.flat_map(|kind| {
+        (0..snapshot::BUCKETS).map(move |number| format!("lunette.{kind}.{number}"))
+    })
 }
 
 fn open(folder: &Path, policy: &[u8]) -> Publisher {
@@ -52,6 +66,42 @@ fn a_change_by_another_connection_is_published_within_the_promised_time() {
 }
 
 #[test]
+fn an_imported_key_and_a_revoked_token_are_published_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let publisher = open(folder.path(), POLICY);
+    let text = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+    let verifier = Pepper::new([1; 32]).verifier(text.as_bytes());
+    let token = TokenId::of("corp", "a");
+    assert_eq!(publisher.find_imported(&verifier), Ok(None));
+    assert_eq!(publisher.is_revoked(&token), Ok(false));
+    let id = import(&mut store, text);
+    assert_eq!(revoke_token(&mut store, "a"), token);
+    wait();
+    let found = publisher.find_imported(&verifier).unwrap().unwrap();
+    assert_eq!((&found.id, found.imported), (&id, true));
+    assert_eq!(publisher.find(&id).unwrap(), Some(found));
+    assert_eq!(publisher.is_revoked(&token), Ok(true));
+
+    store.revoke(&id, clock::now()).unwrap();
+    wait();
+    assert!(publisher.find_imported(&verifier).unwrap().unwrap().revoked);
+}
+
+#[test]
+fn a_token_that_was_forgotten_is_not_published_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let token = revoke_token(&mut store, "a");
+    let publisher = open(folder.path(), POLICY);
+    assert_eq!(publisher.is_revoked(&token), Ok(true));
+    let later = UnixMillis(clock::now().0 + 2 * 3_600_000);
+    assert_eq!(store.prune_tokens(later).unwrap(), 1);
+    wait();
+    assert_eq!(publisher.is_revoked(&token), Ok(false));
+}
+
+#[test]
 fn nothing_changes_hands_while_nothing_changes() {
     let folder = tempfile::tempdir().unwrap();
     let publisher = open(folder.path(), POLICY);
@@ -68,6 +118,8 @@ fn what_is_published_step_by_step_is_what_is_published_at_once() {
     let mut ids = Vec::new();
     for round in 0..20 {
         ids.push(create(&mut store));
+        revoke_token(&mut store, &format!("token {round}"));
+        import(&mut store, &format!("an-imported-key-{round:016}"));
         if round % 3 == 0 {
             store.revoke(&ids[round / 2], clock::now()).unwrap();
         }
@@ -80,11 +132,11 @@ fn what_is_published_step_by_step_is_what_is_published_at_once() {
     let (stepwise, at_once) =
         (publisher.current().unwrap(), open(folder.path(), POLICY).current().unwrap());
     assert_eq!(stepwise.epoch(), at_once.epoch());
-    for bucket in 0..snapshot::BUCKETS {
-        let name = snapshot::bucket_name(bucket);
+    for name in bucket_names() {
         assert_eq!(stepwise.get(name.as_bytes()), at_once.get(name.as_bytes()));
     }
     assert_eq!(stepwise.records().count(), store.list().unwrap().len());
+    assert_eq!(stepwise.revoked_tokens().count(), 20);
 }
 
 #[test]
@@ -116,8 +168,8 @@ fn gates_get_the_entries_of_the_snapshot() {
     assert_eq!(epoch, current.epoch().to_le_bytes());
     assert_ne!(count, 0);
     assert_eq!(get(snapshot::POLICY).unwrap().0, POLICY);
-    let bucket = get(&snapshot::bucket_name(snapshot::bucket_of(&id))).unwrap().0;
-    let found = snapshot::find_in_bucket(&bucket, &id).unwrap();
+    let bucket = get(&snapshot::keys(&id).name()).unwrap().0;
+    let found = snapshot::find(&bucket, id.as_str().as_bytes()).unwrap();
     assert_eq!(found, publisher.find(&id).unwrap());
     assert!(found.is_some());
     assert_eq!(get("lunette.other"), None);
@@ -147,7 +199,7 @@ fn a_database_in_the_place_of_the_first_must_not_be_older() {
         let _ = fs::remove_file(folder.path().join(name));
     }
     let mut store = Store::open(folder.path()).unwrap();
-    let old = store.create(&new_key(Environment::Test), filter::UnixMillis(5)).unwrap().key.id;
+    let old = store.create(&new_key(Environment::Test), UnixMillis(5)).unwrap().key.id;
     wait();
     assert!(publisher.current().is_err());
     let new = create(&mut store);
@@ -166,6 +218,8 @@ fn one_damaged_record_stops_everything() {
     connection.execute(damage, [bad.as_str()]).unwrap();
     wait();
     assert_eq!(publisher.find(&good), Err(Unavailable));
+    assert_eq!(publisher.find_imported(&[0; 32]), Err(Unavailable));
+    assert_eq!(publisher.is_revoked(&TokenId::of("corp", "a")), Err(Unavailable));
 }
 
 #[test]
@@ -190,7 +244,7 @@ fn a_change_of_one_key_among_fifty_thousand_is_published() {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 49999)
              INSERT INTO keys SELECT printf('%010d', i), secret_sha256, principal, scopes, tier,
                  environment, not_before, expires, revoked, version, created, replaced_by, label,
-                 changed FROM keys, n",
+                 changed, imported, signing, clients, routes FROM keys, n",
         )
         .unwrap();
     let publisher = open(folder.path(), POLICY);
@@ -199,8 +253,7 @@ fn a_change_of_one_key_among_fifty_thousand_is_published() {
     wait();
     assert!(publisher.find(&id).unwrap().unwrap().revoked);
     assert_eq!(publisher.current().unwrap().records().filter(|record| record.revoked).count(), 1);
-    let bytes: usize = (0..snapshot::BUCKETS)
-        .map(|bucket| publisher.get(snapshot::bucket_name(bucket).as_bytes()).unwrap().0.len())
-        .sum();
+    let bytes: usize =
+        bucket_names().map(|name| publisher.get(name.as_bytes()).unwrap().0.len()).sum();
     assert!(bytes < 16 * 1024 * 1024, "{bytes} bytes");
 }
