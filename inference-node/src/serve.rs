@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use candle_core::Device;
-use filter::hex;
 use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource, Stats};
 use image::DynamicImage;
 use tokio::net::TcpListener;
@@ -15,7 +14,7 @@ use tokio::sync::watch;
 use tower::{Layer as _, Service};
 
 use crate::api::operator::{self, Operator};
-use crate::api::permit::Permits;
+use crate::api::permit::{PermitTerms, Permits};
 use crate::api::request_log::{self, RequestLog};
 use crate::api::upload::{UploadLimits, Uploads};
 use crate::api::{self, Node};
@@ -28,6 +27,7 @@ use crate::models::cache::Cache;
 use crate::models::weights;
 use crate::provision::Provisions;
 use crate::readiness::Readiness;
+use crate::secrets::GateSecrets;
 use crate::shutdown::Drain;
 use crate::{clock, server, shutdown};
 
@@ -110,13 +110,21 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     let node = Arc::new(Node {
         keys: Arc::clone(&publisher),
         policy: Arc::new(config.policy.policy.clone()),
-        permits: Permits::new(
-            config.permit_keys(&provisions.root),
-            config.audience.clone(),
-            config.environment,
+        permits: Permits::new(PermitTerms {
+            keys: config.permit_keys(&provisions.root),
+            audience: config.audience.clone(),
+            environment: config.environment,
+            issuers: config
+                .policy
+                .policy
+                .issuers
+                .iter()
+                .map(|issuer| issuer.name.clone())
+                .collect(),
+            accept_report: config.accept_report,
             started,
-            config.upload.deadline,
-        ),
+            longest_wait: config.upload.deadline + config.queue.deadline,
+        }),
         uploads,
         background: Arc::clone(&engine),
         metrics: Arc::clone(&metrics),
@@ -190,8 +198,15 @@ fn load_gate(
         }
     }
 
-    let root = &provisions.root;
-    let secret = |bytes: &[u8; 32]| Secret::from(hex::encode(bytes));
+    let secrets = GateSecrets::derive(
+        &provisions.root,
+        EMBEDDED_GATE,
+        1,
+        config.environment,
+        &config.signing_realms,
+        &provisions.token_secrets,
+    );
+    let variables = secrets.variables();
     let configuration = serde_json::json!({
         "gate": EMBEDDED_GATE,
         "audience": config.audience,
@@ -202,11 +217,9 @@ fn load_gate(
         GateOptions {
             vms: NonZeroUsize::new(config.gate_vms).unwrap_or(NonZeroUsize::MIN),
             configuration: configuration.to_string().into_bytes(),
-            environment: vec![
-                ("LUNETTE_PERMIT_KEY".into(), secret(&root.permit_key_bytes(EMBEDDED_GATE, 1))),
-                ("LUNETTE_PERMIT_KEY_VERSION".into(), Secret::from("1".to_owned())),
-                ("LUNETTE_PEPPER".into(), secret(&root.pepper_bytes(config.environment))),
-            ],
+            environment: variables
+                .map(|(name, value)| (name.into(), Secret::from(value.to_string())))
+                .collect(),
             body_idle: config.upload.idle,
             body_deadline: config.upload.deadline,
             shared: Arc::new(Shared(Arc::clone(publisher))),
@@ -246,6 +259,9 @@ fn announce(config: &Config, provisions: &Provisions) {
     if !config.listen.ip().is_loopback() {
         tracing::warn!("this listener speaks plain HTTP: put something that ends TLS before it");
     }
+    if config.accept_report && config.mode == config::Mode::Production {
+        tracing::warn!("requests are taken whose failed checks a gate only reported");
+    }
     if let Some(file) = &provisions.development_key {
         tracing::info!(file = %file.display(), "the development key is in this file");
     }
@@ -255,7 +271,7 @@ fn upload_limits(config: &Config) -> UploadLimits {
     let config::Upload { total, per_key, deadline, idle, minimum_rate, grace } = config.upload;
     UploadLimits {
         total_bytes: total,
-        key_bytes: per_key,
+        holder_bytes: per_key,
         deadline,
         idle,
         min_rate: minimum_rate,
@@ -301,6 +317,37 @@ fn watched(
             let gate = gate.clone();
             Watched { name, help, grows, read: Box::new(move || of(&gate.stats())) }
         }));
+        watched.extend(FILTER_METRICS.map(|(metric, name, help)| {
+            let gate = gate.clone();
+            let read = move || gate.metrics().get(metric).copied().unwrap_or_default();
+            Watched { name, help, grows: true, read: Box::new(read) }
+        }));
     }
     watched
 }
+
+/// What the filter counts itself: its own name for it, ours, and help.
+const FILTER_METRICS: [(&str, &str, &str); 6] = [
+    ("lunette.rejection_cache.hits", "gate_cache_hits", "Requests whose refusal was remembered"),
+    ("lunette.rejection_cache.inserts", "gate_cache_inserts", "Refusals that were remembered"),
+    (
+        "lunette.rejection_cache.evictions",
+        "gate_cache_evictions",
+        "Remembered refusals that gave way to others of their source",
+    ),
+    (
+        "lunette.rejection_cache.dropped",
+        "gate_cache_dropped",
+        "Refusals for which there was no room",
+    ),
+    (
+        "lunette.rejection_cache.epoch_flushes",
+        "gate_cache_epoch_flushes",
+        "Epochs that ended all remembered refusals",
+    ),
+    (
+        "lunette.rejection_cache.false_rejections",
+        "gate_cache_false_rejections",
+        "Good requests that were refused from memory: must stay 0",
+    ),
+];

@@ -9,11 +9,12 @@ use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
 use filter::body::CleanImage;
 use filter::policy::ImageLimits;
-use filter::{Format, KeyRing, PermitId};
+use filter::{Claims, Format, KeyRing, PermitId, hex};
 use image::{DynamicImage, ImageFormat};
 
 use super::error::ApiError;
 use super::{Admitted, Node};
+use crate::clock;
 use crate::engine::EngineError;
 use crate::image::decode::{self, Expected, Limits};
 use crate::image::encode;
@@ -29,29 +30,32 @@ pub(crate) async fn handle<K: KeyRing + Send + Sync + 'static>(
     State(node): State<Arc<Node<K>>>,
     request: Request,
 ) -> Response<Body> {
-    let admitted = match node.admit(request).await {
-        Ok(admitted) => admitted,
-        Err((error, id)) => return error.reply(id),
+    let (claims, body) = match node.open(request) {
+        Ok(opened) => opened,
+        Err(error) => return ApiError::from(error).reply_without_permit(),
     };
-    let id = admitted.id;
-    cut_out(&node, admitted).await.unwrap_or_else(|error| {
-        if let ApiError::Engine(cause) = &error {
-            tracing::warn!(request_id = %filter::hex::encode(&id.0), %cause, "the engine did not finish a job");
+    cut_out(&node, claims.clone(), body).await.unwrap_or_else(|error| {
+        if let ApiError::Engine(cause) | ApiError::Run(cause) = &error {
+            let request_id = hex::encode(&claims.id.0);
+            tracing::warn!(%request_id, %cause, "the engine did not finish a job");
         }
-        error.reply(id)
+        error.reply(&claims)
     })
 }
 
 async fn cut_out<K: KeyRing>(
     node: &Node<K>,
-    admitted: Admitted,
+    claims: Claims,
+    body: Body,
 ) -> Result<Response<Body>, ApiError> {
-    let Admitted { id, image, limits, slot } = admitted;
+    let Admitted { claims, image, limits, slot } = node.admit(claims, body).await?;
     let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
+    // Not earlier: whoever was sent away by then may come again.
+    node.permits.use_once(&claims, clock::now())?;
     // The turn goes with the image, also where a client who leaves drops this future.
     let ((image, turn), decoding) =
         on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;
-    let done = node.background.run(turn, image).await?;
+    let done = node.background.run(turn, image).await.map_err(ApiError::Run)?;
     node.metrics.inference(done.queued, done.ran);
     let (cutout, turn) = (done.output, done.turn);
     let (png, encoding) = on_a_thread(move || {
@@ -67,7 +71,7 @@ async fn cut_out<K: KeyRing>(
         millis(done.ran),
         millis(encoding)
     );
-    Ok(answer(id, png, &timing))
+    Ok(answer(claims.id, png, &timing))
 }
 
 /// Decodes an image that was inspected: nothing else can be passed here.
@@ -104,8 +108,7 @@ fn answer(id: PermitId, png: Vec<u8>, timing: &str) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    for (name, value) in
-        [("x-request-id", filter::hex::encode(&id.0).as_str()), ("server-timing", timing)]
+    for (name, value) in [("x-request-id", hex::encode(&id.0).as_str()), ("server-timing", timing)]
     {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

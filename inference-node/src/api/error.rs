@@ -3,14 +3,20 @@
 //! What a gate can refuse too is a [`Rejection`] and answered byte for byte as a gate would.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderValue, Response, StatusCode};
 use filter::rejection::problem;
-use filter::{PermitId, Rejection, Reply};
+use filter::{Claims, PermitId, Rejection, Reply, permit};
 
 use crate::api::permit::PermitError;
 use crate::api::upload::UploadError;
+use crate::clock;
 use crate::engine::EngineError;
 use crate::image::decode::DecodeError;
+
+/// The codes of a body that will be refused again whenever it comes: not those of a limit, which may
+/// change, nor those that depend on what else the request says.
+const MALFORMED: [&str; 4] =
+    ["not-an-image", "image-truncated", "image-malformed", "image-unsupported"];
 
 /// Why the node refused or failed a request.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +33,12 @@ pub enum ApiError {
     /// The image could not be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The engine did not take the job, or failed it.
+    /// The engine did not take the job; nothing was decoded.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The engine did not finish the job, whose image was decoded.
+    #[error(transparent)]
+    Run(EngineError),
     /// The result could not be encoded.
     #[error("the result could not be encoded: {0}")]
     Encode(String),
@@ -48,20 +57,19 @@ impl ApiError {
         match self {
             Self::Rejected(rejection) => (rejection.status(), rejection.code()),
             Self::Permit(error) => match error {
+                PermitError::AtTheGate(rejection) => (rejection.status(), rejection.code()),
                 PermitError::Missing => (S::UNAUTHORIZED, "permit-missing"),
                 PermitError::Several
                 | PermitError::Invalid(_)
                 | PermitError::Mismatch(_)
                 | PermitError::BeforeStart => (S::UNAUTHORIZED, "permit-invalid"),
+                PermitError::OnlyReported => (S::UNAUTHORIZED, "permit-only-reported"),
                 PermitError::Used => (S::UNAUTHORIZED, "permit-used"),
-                PermitError::KeyWithdrawn => (S::UNAUTHORIZED, "invalid-key"),
-                PermitError::KeysUnavailable | PermitError::LogFull => {
-                    (S::SERVICE_UNAVAILABLE, "policy-unavailable")
-                }
+                PermitError::LogFull => (S::SERVICE_UNAVAILABLE, "policy-unavailable"),
             },
             Self::Upload(error) => match error {
                 UploadError::Full => (S::SERVICE_UNAVAILABLE, "uploads-full"),
-                UploadError::KeyShare => (S::TOO_MANY_REQUESTS, "uploads-of-key"),
+                UploadError::Share => (S::TOO_MANY_REQUESTS, "uploads-of-key"),
                 UploadError::TimedOut => (S::REQUEST_TIMEOUT, "request-timeout"),
                 UploadError::TooSlow => (S::REQUEST_TIMEOUT, "upload-too-slow"),
                 UploadError::Aborted => (S::BAD_REQUEST, "body-incomplete"),
@@ -73,7 +81,7 @@ impl ApiError {
                 DecodeError::OverLimit(_) => (S::UNPROCESSABLE_ENTITY, "image-too-large"),
                 DecodeError::DimensionsDiffer { .. } => (S::UNPROCESSABLE_ENTITY, "image-differs"),
             },
-            Self::Engine(error) => match error {
+            Self::Engine(error) | Self::Run(error) => match error {
                 EngineError::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded"),
                 EngineError::WaitedTooLong => (S::SERVICE_UNAVAILABLE, "queue-timeout"),
                 EngineError::Failed(_) => (S::INTERNAL_SERVER_ERROR, "model-failed"),
@@ -90,12 +98,24 @@ impl ApiError {
         self.outcome().1
     }
 
+    /// The internal code.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) | Self::Permit(PermitError::AtTheGate(rejection)) => {
+                rejection.reason()
+            }
+            Self::Permit(PermitError::Invalid(invalid)) => Rejection::from(*invalid).reason(),
+            _ => self.code(),
+        }
+    }
+
     /// What the client is told. Faults of our own are named, their causes only logged.
     fn detail(&self) -> String {
         match self {
-            Self::Permit(PermitError::KeyWithdrawn) => "the API key is not valid".to_owned(),
             Self::Permit(_) => "this server takes requests only through its gate".to_owned(),
-            Self::Engine(EngineError::Failed(_)) => "the model failed on this image".to_owned(),
+            Self::Engine(EngineError::Failed(_)) | Self::Run(EngineError::Failed(_)) => {
+                "the model failed on this image".to_owned()
+            }
             Self::Encode(_) => "the result could not be encoded".to_owned(),
             Self::Decode(DecodeError::Malformed(_)) => "the image data is malformed".to_owned(),
             Self::Decode(DecodeError::OverLimit(_)) => "the image needs too much memory".to_owned(),
@@ -103,23 +123,71 @@ impl ApiError {
         }
     }
 
-    /// The complete answer.
-    pub fn reply(&self, request_id: PermitId) -> Response<Body> {
-        let reply = if let Self::Rejected(rejection) = self {
-            rejection.reply(request_id)
-        } else {
-            let (status, code) = self.outcome();
-            problem(status, code, &self.detail(), request_id)
+    /// The complete answer to a request with this permit.
+    pub fn reply(&self, permit: &Claims) -> Response<Body> {
+        self.answer(permit.id, self.verdict(Some(permit)))
+    }
+
+    /// The complete answer to a request whose permit was not opened.
+    pub fn reply_without_permit(&self) -> Response<Body> {
+        self.answer(clock::random_id(), self.verdict(None))
+    }
+
+    fn answer(&self, request_id: PermitId, verdict: Option<HeaderValue>) -> Response<Body> {
+        let reply = match self {
+            Self::Rejected(rejection) | Self::Permit(PermitError::AtTheGate(rejection)) => {
+                rejection.reply(request_id)
+            }
+            _ => {
+                let (status, code) = self.outcome();
+                problem(status, code, &self.detail(), request_id)
+            }
         };
         let mut response = into_response(reply);
-        response.extensions_mut().insert(Code(self.code()));
+        response.extensions_mut().insert(Code { code: self.code(), reason: self.reason() });
+        if let Some(verdict) = verdict {
+            response.headers_mut().insert(permit::VERDICT_HEADER, verdict);
+        }
         response
+    }
+
+    /// What the answer means for the gate. No client sees it.
+    fn verdict(&self, permit: Option<&Claims>) -> Option<HeaderValue> {
+        if self.gives_pixels_back() {
+            return Some(HeaderValue::from_static(permit::VERDICT_REFUND));
+        }
+        // A digest in the permit was verified before the image was looked at, so the refusal is of
+        // that body, and not of one with a digest that it only claims.
+        permit.and_then(|permit| permit.content_digest.as_ref())?;
+        let code = MALFORMED.into_iter().find(|code| *code == self.code())?;
+        HeaderValue::try_from(format!("{} {code}", permit::VERDICT_MALFORMED)).ok()
+    }
+
+    /// Whether the client gets back the pixels it was charged: only where we refused before anything
+    /// was decoded, and not for what is wrong with the request itself.
+    fn gives_pixels_back(&self) -> bool {
+        let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        let undecoded = match self {
+            Self::Permit(_)
+            | Self::Upload(_)
+            | Self::Rejected(_)
+            | Self::Engine(_)
+            | Self::NoEndpoint
+            | Self::Draining => true,
+            Self::Decode(_) | Self::Run(_) | Self::Encode(_) => false,
+        };
+        undecoded && busy.contains(&self.outcome().0)
     }
 }
 
-/// The code of an answer, for metrics and the log.
+/// What an answer is counted and logged as.
 #[derive(Clone, Copy, Debug)]
-pub struct Code(pub &'static str);
+pub struct Code {
+    /// The public code.
+    pub code: &'static str,
+    /// The internal code, which also says what the client is not told.
+    pub reason: &'static str,
+}
 
 fn into_response(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));
@@ -131,3 +199,6 @@ fn into_response(reply: Reply) -> Response<Body> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

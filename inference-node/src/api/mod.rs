@@ -1,7 +1,7 @@
 //! The HTTP interface of the node, behind a gate.
 //!
 //! One line per route. A request passes, in this order: draining, permit, upload budget, whole body,
-//! inspection, admission, single use of the permit, decoding, model.
+//! inspection, admission, its turn, single use of permit and nonce, decoding, model.
 
 pub mod background;
 pub mod error;
@@ -19,8 +19,8 @@ use axum::http::Response;
 use axum::routing::any;
 use bytes::Bytes;
 use filter::body::{self, CleanImage};
-use filter::policy::ImageLimits;
-use filter::{Claims, KeyRing, PermitId, Policy};
+use filter::policy::{ImageLimits, Mode};
+use filter::{Claims, KeyRing, Policy, hex};
 
 use crate::clock;
 use crate::engine::{Engine, Slot};
@@ -28,8 +28,8 @@ use crate::metrics::Metrics;
 use crate::models::background::BackgroundRemoval;
 use crate::shutdown::Drain;
 use error::ApiError;
-use permit::Permits;
-use upload::Uploads;
+use permit::{PermitError, Permits};
+use upload::{Holder, Uploads};
 
 /// Everything the handlers need.
 pub struct Node<K> {
@@ -62,44 +62,46 @@ async fn no_endpoint<K: KeyRing>(
     State(node): State<Arc<Node<K>>>,
     request: Request,
 ) -> Response<Body> {
-    let (head, _) = request.into_parts();
-    match node.permits.open(&head, &node.keys, clock::now()) {
-        Ok(claims) => ApiError::NoEndpoint.reply(claims.id),
-        Err(error) => ApiError::from(error).reply(clock::random_id()),
+    match node.open(request) {
+        Ok((claims, _)) => ApiError::NoEndpoint.reply(&claims),
+        Err(error) => ApiError::from(error).reply_without_permit(),
     }
 }
 
 /// A request whose permit, body and image are all in order, with the right to compute.
 pub(crate) struct Admitted {
-    pub(crate) id: PermitId,
+    pub(crate) claims: Claims,
     pub(crate) image: CleanImage<Bytes>,
     pub(crate) limits: ImageLimits,
     pub(crate) slot: Slot,
 }
 
 impl<K: KeyRing> Node<K> {
-    /// Everything between the head of a request and its work.
-    async fn admit(&self, request: Request) -> Result<Admitted, (ApiError, PermitId)> {
+    /// Whether the permit of a request is for it, and the rest of the request.
+    fn open(&self, request: Request) -> Result<(Claims, Body), PermitError> {
         let (head, body) = request.into_parts();
-        let claims = self
-            .permits
-            .open(&head, &self.keys, clock::now())
-            .map_err(|error| (error.into(), clock::random_id()))?;
-        let id = claims.id;
-        self.take(claims, body).await.map_err(|error| (error, id))
+        let claims = self.permits.open(&head, &self.keys, clock::now())?;
+        if claims.mode == Mode::Report {
+            tracing::info!(
+                request_id = %hex::encode(&claims.id.0),
+                reported = claims.reported.join(","),
+                "a request passes that its gate would have refused"
+            );
+        }
+        Ok((claims, body))
     }
 
-    async fn take(&self, claims: Claims, body: Body) -> Result<Admitted, ApiError> {
+    /// Everything between the head of a request and its work.
+    async fn admit(&self, claims: Claims, body: Body) -> Result<Admitted, ApiError> {
         if self.drain.has_begun() {
             return Err(ApiError::Draining);
         }
-        let upload = self.uploads.reserve(&claims.key, claims.content_length)?;
+        let upload = self.uploads.reserve(Holder::of(&claims), claims.content_length)?;
         let bytes = upload.receive(body).await?;
         let path = claims.target.split('?').next().unwrap_or_default();
         let route = self.policy.route(&claims.method, path).map_err(|_| ApiError::NoEndpoint)?;
         let image = body::inspect(bytes, &claims, &route.image)?;
         let slot = self.background.admit()?;
-        self.permits.use_once(claims.id)?;
-        Ok(Admitted { id: claims.id, image, limits: route.image, slot })
+        Ok(Admitted { claims, image, limits: route.image, slot })
     }
 }

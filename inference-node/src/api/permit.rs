@@ -1,17 +1,23 @@
 //! The node takes a request only with a gate's permit for exactly that request, and only once.
 
-use std::collections::HashSet;
+mod nonces;
+mod used;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use filter::checks::credential::{self, Fault};
 use filter::key::Standing;
-use filter::permit::{self, CLOCK_TOLERANCE, Invalid, LIFETIME};
-use filter::{Claims, Environment, KeyRing, PermitId, PermitKey, UnixMillis};
+use filter::permit::{self, CLOCK_TOLERANCE, Credential, Invalid, Token};
+use filter::policy::Mode;
+use filter::{Claims, Environment, KeyRing, PermitKey, Rejection, Unavailable, UnixMillis, jwt};
+
+use used::{Now, Used};
 
 /// Why a permit does not cover a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PermitError {
     /// There is none.
     #[error("the request carries no permit")]
@@ -28,47 +34,59 @@ pub enum PermitError {
     /// It was made before this process started, so its use may have been forgotten.
     #[error("the permit was made before this server started")]
     BeforeStart,
+    /// Failed checks were only reported, and this node takes no such permits.
+    #[error("the permit is for a request that its gate would have refused")]
+    OnlyReported,
     /// It was used before.
     #[error("the permit was used before")]
     Used,
-    /// The key behind it is no longer valid here.
-    #[error("the key was withdrawn")]
-    KeyWithdrawn,
-    /// Whether the key is valid cannot be told.
-    #[error("the key records cannot be read")]
-    KeysUnavailable,
     /// No more permits can be remembered; without memory none is accepted.
     #[error("too many permits are remembered")]
     LogFull,
+    /// A gate that knew what this node knows would have refused the request.
+    #[error(transparent)]
+    AtTheGate(Rejection),
+}
+
+impl PermitError {
+    fn at_the_gate(error: impl Into<Rejection>) -> Self {
+        Self::AtTheGate(error.into())
+    }
+}
+
+/// Which permits are taken.
+pub struct PermitTerms {
+    /// The keys that seal them.
+    pub keys: Vec<PermitKey>,
+    /// The deployment they are for.
+    pub audience: String,
+    /// The environment they are for.
+    pub environment: Environment,
+    /// The issuers whose tokens may be behind them, by the policy's names.
+    pub issuers: Vec<String>,
+    /// Whether they are taken where a gate only reported what failed.
+    pub accept_report: bool,
+    /// When this process started.
+    pub started: UnixMillis,
+    /// How long after its head a request may come to its turn.
+    pub longest_wait: Duration,
 }
 
 /// Opens permits for one deployment.
 pub struct Permits {
-    keys: Vec<PermitKey>,
-    audience: String,
-    environment: Environment,
-    started: UnixMillis,
-    used: Mutex<UsedLog>,
+    terms: PermitTerms,
+    used: Mutex<Used>,
 }
 
 impl Permits {
-    /// Takes permits sealed with `keys` for `audience` and `environment`, made after `started`.
-    /// A permit's body may take as long as `upload_deadline` to arrive.
-    pub fn new(
-        keys: Vec<PermitKey>,
-        audience: String,
-        environment: Environment,
-        started: UnixMillis,
-        upload_deadline: Duration,
-    ) -> Self {
-        // Two heads with one permit may arrive at both ends of its life, and each body may then
-        // take until its deadline before the permit is recorded.
-        let retention = Duration::from_millis(LIFETIME + 2 * CLOCK_TOLERANCE) + upload_deadline;
-        let used = Mutex::new(UsedLog::new(retention, UsedLog::CAPACITY, Instant::now()));
-        Self { keys, audience, environment, started, used }
+    /// Takes permits by `terms`.
+    pub fn new(terms: PermitTerms) -> Self {
+        let used = Mutex::new(Used::new(terms.longest_wait, Instant::now()));
+        Self { terms, used }
     }
 
-    /// Opens the permit of a request head and compares it with the request and the key records.
+    /// Opens the permit of a request head and compares it with the request and the records of keys
+    /// and tokens.
     pub fn open(
         &self,
         head: &Parts,
@@ -81,34 +99,82 @@ impl Permits {
             return Err(PermitError::Several);
         }
         let text = first.to_str().map_err(|_| Invalid::Malformed)?;
-        let claims = permit::open(text, &self.keys, now)?;
-        if claims.issued_at.saturating_add(CLOCK_TOLERANCE) < self.started.0 {
+        let claims = permit::open(text, &self.terms.keys, now)?;
+        if claims.issued_at.saturating_add(CLOCK_TOLERANCE) < self.terms.started.0 {
             return Err(PermitError::BeforeStart);
         }
         self.compare(&claims, head)?;
-        let record = ring.find(&claims.key).map_err(|_| PermitError::KeysUnavailable)?;
-        match record {
-            Some(record)
-                if record.standing(now) == Standing::Valid
-                    && record.principal == claims.principal
-                    && record.environment == claims.environment =>
-            {
-                Ok(claims)
-            }
-            _ => Err(PermitError::KeyWithdrawn),
-        }
+        self.check_mode(&claims)?;
+        self.check_credential(&claims, ring, now)?;
+        Ok(claims)
     }
 
-    /// Records the permit as used: called once, when nothing can go wrong any more but the work.
-    pub fn use_once(&self, id: PermitId) -> Result<(), PermitError> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now())
+    /// Records the permit, and the nonce behind it, as used: called once, when nothing can go wrong
+    /// any more but the work.
+    pub fn use_once(&self, claims: &Claims, now: UnixMillis) -> Result<(), PermitError> {
+        let now = Now { wall: now, steady: Instant::now() };
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).record(claims, now)
+    }
+
+    /// Whether what failed at the gate was enforced there, or may pass here all the same.
+    fn check_mode(&self, claims: &Claims) -> Result<(), PermitError> {
+        let enforced = claims.mode == Mode::Enforce;
+        if enforced && (claims.credential == Credential::Unverified || !claims.reported.is_empty())
+        {
+            // No gate says so.
+            return Err(Invalid::Malformed.into());
+        }
+        if enforced || self.terms.accept_report { Ok(()) } else { Err(PermitError::OnlyReported) }
+    }
+
+    /// Whether the credential behind the permit is still good, whatever the gate knew.
+    fn check_credential(
+        &self,
+        claims: &Claims,
+        ring: &impl KeyRing,
+        now: UnixMillis,
+    ) -> Result<(), PermitError> {
+        let unavailable = |_: Unavailable| PermitError::at_the_gate(credential::Error::Unavailable);
+        match &claims.credential {
+            Credential::Key(id) => match ring.find(id).map_err(unavailable)? {
+                Some(record)
+                    if record.standing(now) == Standing::Valid
+                        && record.principal == claims.principal
+                        && record.environment == claims.environment =>
+                {
+                    Ok(())
+                }
+                _ => Err(PermitError::at_the_gate(credential::Error::Key(Fault::Revoked))),
+            },
+            Credential::Token(Token { issuer, id, expires }) => {
+                if now > UnixMillis(*expires).plus(CLOCK_TOLERANCE) {
+                    let expired = credential::Error::Token(jwt::Error::Expired);
+                    return Err(PermitError::at_the_gate(expired));
+                }
+                let known = self.terms.issuers.contains(issuer);
+                let revoked = match id {
+                    Some(id) => ring.is_revoked(id).map_err(unavailable)?,
+                    None => false,
+                };
+                if !known {
+                    let unknown = credential::Error::Token(jwt::Error::UnknownIssuer);
+                    return Err(PermitError::at_the_gate(unknown));
+                }
+                if revoked {
+                    return Err(PermitError::at_the_gate(credential::Error::TokenRevoked));
+                }
+                Ok(())
+            }
+            // Judged with the mode: nothing is known that could have been withdrawn.
+            Credential::Unverified => Ok(()),
+        }
     }
 
     fn compare(&self, claims: &Claims, head: &Parts) -> Result<(), PermitError> {
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
         let same = [
-            (claims.audience == self.audience, "audience"),
-            (claims.environment == self.environment, "environment"),
+            (claims.audience == self.terms.audience, "audience"),
+            (claims.environment == self.terms.environment, "environment"),
             (claims.method == head.method.as_str(), "method"),
             (claims.target == target, "path"),
             (field_is(&head.headers, header::CONTENT_TYPE, &claims.content_type), "content type"),
@@ -130,82 +196,5 @@ fn field_is(headers: &HeaderMap, name: header::HeaderName, expected: &str) -> bo
         && values.next().is_none()
 }
 
-/// Ids of used permits: two generations, each `retention` long, so an id is remembered for at
-/// least one retention and at most two. Memory is bounded by the capacity of both.
-struct UsedLog {
-    retention: Duration,
-    capacity: usize,
-    young: HashSet<PermitId>,
-    old: HashSet<PermitId>,
-    turned: Instant,
-}
-
-impl UsedLog {
-    /// Permits remembered in one generation: 16 bytes each.
-    const CAPACITY: usize = 1 << 18;
-
-    fn new(retention: Duration, capacity: usize, now: Instant) -> Self {
-        Self { retention, capacity, young: HashSet::new(), old: HashSet::new(), turned: now }
-    }
-
-    fn insert(&mut self, id: PermitId, now: Instant) -> Result<(), PermitError> {
-        let age = now.saturating_duration_since(self.turned);
-        if age >= self.retention {
-            self.old = std::mem::take(&mut self.young);
-            if age >= 2 * self.retention {
-                self.old.clear();
-            }
-            self.turned = now;
-        }
-        if self.old.contains(&id) || self.young.contains(&id) {
-            return Err(PermitError::Used);
-        }
-        if self.young.len() >= self.capacity {
-            return Err(PermitError::LogFull);
-        }
-        self.young.insert(id);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RETENTION: Duration = Duration::from_secs(10);
-
-    fn id(n: u8) -> PermitId {
-        PermitId([n; 16])
-    }
-
-    #[test]
-    fn a_permit_is_refused_for_at_least_one_retention() {
-        let start = Instant::now();
-        let mut log = UsedLog::new(RETENTION, 10, start);
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(log.insert(id(1), at(9)), Ok(()));
-        for seconds in [9, 10, 18] {
-            assert_eq!(log.insert(id(1), at(seconds)), Err(PermitError::Used), "after {seconds} s");
-        }
-        assert_eq!(log.insert(id(2), at(21)), Ok(()));
-        assert_eq!(log.insert(id(1), at(21)), Ok(()));
-    }
-
-    #[test]
-    fn an_idle_log_forgets_everything() {
-        let start = Instant::now();
-        let mut log = UsedLog::new(RETENTION, 10, start);
-        log.insert(id(1), start).unwrap();
-        assert_eq!(log.insert(id(1), start + 2 * RETENTION), Ok(()));
-    }
-
-    #[test]
-    fn a_full_log_refuses() {
-        let start = Instant::now();
-        let mut log = UsedLog::new(RETENTION, 2, start);
-        log.insert(id(1), start).unwrap();
-        log.insert(id(2), start).unwrap();
-        assert_eq!(log.insert(id(3), start), Err(PermitError::LogFull));
-        assert_eq!(log.insert(id(3), start + RETENTION), Ok(()));
-    }
-}
+mod tests;

@@ -8,12 +8,12 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
+use filter::permit;
 use filter_wasmtime::{GateService, Outcome, Verdict};
 use hyper::body::Incoming;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use super::error::{ApiError, Code};
-use crate::clock;
 use crate::metrics::Metrics;
 use crate::shutdown::Drain;
 
@@ -34,7 +34,7 @@ pub fn behind_gate(
 + Clone
 + Send
 + 'static {
-    wrap(log, move |request| {
+    wrap(log, draining, move |request| {
         let gate = gate.clone();
         async move { gate.oneshot(request).await.map(|response| response.map(Body::new)) }
     })
@@ -48,11 +48,12 @@ pub fn alone(
 + Clone
 + Send
 + 'static {
-    wrap(log, move |request| routes.clone().oneshot(request))
+    wrap(log, draining_behind_gate, move |request| routes.clone().oneshot(request))
 }
 
 fn wrap<F, R>(
     log: RequestLog,
+    draining: fn() -> Response<Body>,
     pass: F,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
@@ -85,7 +86,7 @@ impl RequestLog {
             (Some(verdict), _) if stopped => {
                 ("gate", verdict.code().unwrap_or("gate-unavailable"), verdict.reason())
             }
-            (_, Some(Code(code))) => ("node", *code, None),
+            (_, Some(Code { code, reason })) => ("node", *code, Some(*reason)),
             _ => ("node", "ok", None),
         };
         self.metrics.answer(by, code);
@@ -100,11 +101,34 @@ impl RequestLog {
             milliseconds = started.elapsed().as_secs_f64() * 1000.0,
             "request"
         );
+        // What the gate found out, masked; for RUST_LOG=lunette::event=debug.
+        if let Some(event) = verdict.and_then(|verdict| verdict.note("event")) {
+            tracing::debug!(target: "lunette::event", "{event}");
+        }
     }
 }
 
+/// What a client is told: no gate is in between that would take the verdict out.
 fn draining() -> Response<Body> {
-    let mut response = ApiError::Draining.reply(clock::random_id());
+    let mut response = draining_behind_gate();
+    response.headers_mut().remove(permit::VERDICT_HEADER);
+    response
+}
+
+/// What a gate elsewhere is told, which has charged its client.
+fn draining_behind_gate() -> Response<Body> {
+    let mut response = ApiError::Draining.reply_without_permit();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_gate_is_told_that_pixels_are_given_back() {
+        assert!(!draining().headers().contains_key(permit::VERDICT_HEADER));
+        assert_eq!(draining_behind_gate().headers()[permit::VERDICT_HEADER], "refund");
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use filter::KeyId;
+use filter::permit::Credential;
+use filter::{Claims, KeyId};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
@@ -14,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 pub struct UploadLimits {
     /// Bytes reserved by all uploads together, by their declared lengths.
     pub total_bytes: u64,
-    /// Bytes that one key may reserve.
-    pub key_bytes: u64,
+    /// Bytes that one holder may reserve.
+    pub holder_bytes: u64,
     /// How long one upload may take.
     pub deadline: Duration,
     /// How long nothing may arrive.
@@ -32,9 +33,9 @@ pub enum UploadError {
     /// All of the budget is in use.
     #[error("too many uploads at once; send the request again")]
     Full,
-    /// The key's share of the budget is in use.
-    #[error("too many uploads at once with this key; send the request again")]
-    KeyShare,
+    /// The holder's share of the budget is in use.
+    #[error("too many uploads at once with this credential; send the request again")]
+    Share,
     /// It stopped, or took too long.
     #[error("the body did not arrive in time")]
     TimedOut,
@@ -49,6 +50,29 @@ pub enum UploadError {
     TooLong,
 }
 
+/// Who holds a share of the budget.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Holder {
+    /// Whoever has this key.
+    Key(KeyId),
+    /// Whom the tokens of an issuer name: one may have any number of them.
+    Principal(String),
+    /// All whose credential failed and was only reported, together.
+    Unverified,
+}
+
+impl Holder {
+    /// Who holds the upload of a request with this permit.
+    pub fn of(claims: &Claims) -> Self {
+        match &claims.credential {
+            Credential::Key(id) => Self::Key(id.clone()),
+            // The principal's name begins with the issuer's.
+            Credential::Token(_) => Self::Principal(claims.principal.clone()),
+            Credential::Unverified => Self::Unverified,
+        }
+    }
+}
+
 /// The budget of all uploads in progress. Cheap to clone.
 #[derive(Clone)]
 pub struct Uploads {
@@ -56,11 +80,11 @@ pub struct Uploads {
     reserved: Arc<Mutex<Reserved>>,
 }
 
-/// Bytes in use; holds no entry for a key without uploads.
+/// Bytes in use; has no entry for a holder without uploads.
 #[derive(Default)]
 struct Reserved {
     total: u64,
-    by_key: HashMap<KeyId, u64>,
+    by_holder: HashMap<Holder, u64>,
 }
 
 impl Uploads {
@@ -74,19 +98,19 @@ impl Uploads {
         self.lock().total
     }
 
-    /// Reserves `len` bytes for an upload with `key`, at once or not at all.
-    pub fn reserve(&self, key: &KeyId, len: u64) -> Result<Upload, UploadError> {
+    /// Reserves `len` bytes for an upload of `holder`, at once or not at all.
+    pub fn reserve(&self, holder: Holder, len: u64) -> Result<Upload, UploadError> {
         let mut reserved = self.lock();
-        let of_key = reserved.by_key.get(key).copied().unwrap_or(0);
-        if of_key.saturating_add(len) > self.limits.key_bytes {
-            return Err(UploadError::KeyShare);
+        let held = reserved.by_holder.get(&holder).copied().unwrap_or(0);
+        if held.saturating_add(len) > self.limits.holder_bytes {
+            return Err(UploadError::Share);
         }
         if reserved.total.saturating_add(len) > self.limits.total_bytes {
             return Err(UploadError::Full);
         }
         reserved.total += len;
-        reserved.by_key.insert(key.clone(), of_key + len);
-        Ok(Upload { uploads: self.clone(), key: key.clone(), len })
+        reserved.by_holder.insert(holder.clone(), held + len);
+        Ok(Upload { uploads: self.clone(), holder, len })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Reserved> {
@@ -97,7 +121,7 @@ impl Uploads {
 /// A reservation; dropping it gives the bytes back.
 pub struct Upload {
     uploads: Uploads,
-    key: KeyId,
+    holder: Holder,
     len: u64,
 }
 
@@ -105,11 +129,12 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let mut reserved = self.uploads.lock();
         reserved.total = reserved.total.saturating_sub(self.len);
-        let left = reserved.by_key.get(&self.key).map_or(0, |bytes| bytes.saturating_sub(self.len));
+        let held = reserved.by_holder.get(&self.holder).copied().unwrap_or(0);
+        let left = held.saturating_sub(self.len);
         if left == 0 {
-            reserved.by_key.remove(&self.key);
+            reserved.by_holder.remove(&self.holder);
         } else {
-            reserved.by_key.insert(self.key.clone(), left);
+            reserved.by_holder.insert(self.holder.clone(), left);
         }
     }
 }
@@ -166,15 +191,15 @@ mod tests {
 
     const LIMITS: UploadLimits = UploadLimits {
         total_bytes: 100,
-        key_bytes: 60,
+        holder_bytes: 60,
         deadline: Duration::from_secs(30),
         idle: Duration::from_secs(10),
         min_rate: 10,
         grace: Duration::from_secs(2),
     };
 
-    fn key(text: &str) -> KeyId {
-        KeyId::parse(text).unwrap()
+    fn key(text: &str) -> Holder {
+        Holder::Key(KeyId::parse(text).unwrap())
     }
 
     /// A body of `pieces` pieces of ten bytes, one every `every`.
@@ -193,20 +218,20 @@ mod tests {
     fn shares_are_kept_and_given_back() {
         let uploads = Uploads::new(LIMITS);
         let (a, b) = (key("aaaaaaaaaa"), key("bbbbbbbbbb"));
-        let first = uploads.reserve(&a, 60).unwrap();
-        assert_eq!(uploads.reserve(&a, 1).err(), Some(UploadError::KeyShare));
-        let second = uploads.reserve(&b, 40).unwrap();
-        assert_eq!(uploads.reserve(&b, 1).err(), Some(UploadError::Full));
+        let first = uploads.reserve(a.clone(), 60).unwrap();
+        assert_eq!(uploads.reserve(a.clone(), 1).err(), Some(UploadError::Share));
+        let second = uploads.reserve(b.clone(), 40).unwrap();
+        assert_eq!(uploads.reserve(b.clone(), 1).err(), Some(UploadError::Full));
         assert_eq!(uploads.reserved_bytes(), 100);
         drop((first, second));
         assert_eq!(uploads.reserved_bytes(), 0);
-        assert!(uploads.lock().by_key.is_empty());
-        assert_eq!(uploads.reserve(&a, u64::MAX).err(), Some(UploadError::KeyShare));
+        assert!(uploads.lock().by_holder.is_empty());
+        assert_eq!(uploads.reserve(a.clone(), u64::MAX).err(), Some(UploadError::Share));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_arrives_whole() {
-        let upload = Uploads::new(LIMITS).reserve(&key("aaaaaaaaaa"), 50).unwrap();
+        let upload = Uploads::new(LIMITS).reserve(key("aaaaaaaaaa"), 50).unwrap();
         let bytes = upload.receive(body(5, Duration::from_millis(500))).await.unwrap();
         assert_eq!(bytes.len(), 50);
     }
@@ -214,7 +239,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_or_trickles_is_given_up() {
         let uploads = Uploads::new(LIMITS);
-        let upload = uploads.reserve(&key("aaaaaaaaaa"), 50).unwrap();
+        let upload = uploads.reserve(key("aaaaaaaaaa"), 50).unwrap();
         let stops = body(5, Duration::from_mins(1));
         assert_eq!(upload.receive(stops).await, Err(UploadError::TimedOut));
         let trickles = body(5, Duration::from_secs(3));
