@@ -1,14 +1,14 @@
 //! `lunette gates`: what a gate in front of this node needs to know.
 
 use clap::Subcommand;
-use filter::hex;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use zeroize::Zeroizing;
 
 use super::{Error, output};
 use crate::config::{CommonFlags, Config, EMBEDDED_GATE, GateKey};
 use crate::keys::{NAME_RULE, is_name};
-use crate::provision::root_secret;
+use crate::provision::{root_secret, token_secrets};
+use crate::secrets::{GateSecrets, PERMIT_KEY_VERSION};
 
 #[derive(Subcommand)]
 pub(super) enum GatesCommand {
@@ -33,17 +33,6 @@ or gates = [\"envoy-1\", \"envoy-1@2\"] while the gate moves to version 2.")]
     },
 }
 
-/// The variables of a gate's environment.
-#[derive(Serialize)]
-struct Secrets<'a> {
-    #[serde(rename = "LUNETTE_PERMIT_KEY")]
-    key: &'a str,
-    #[serde(rename = "LUNETTE_PERMIT_KEY_VERSION")]
-    version: u32,
-    #[serde(rename = "LUNETTE_PEPPER")]
-    pepper: &'a str,
-}
-
 impl GatesCommand {
     pub(super) fn run(self, common: &CommonFlags) -> Result<(), Error> {
         let Self::Secrets { gate, version, json } = self;
@@ -57,16 +46,19 @@ impl GatesCommand {
         }
         let config = Config::load_for_tools(common)?;
         let root = root_secret(&config)?;
-        let key = digits(&root.permit_key_bytes(&gate, version));
-        let pepper = digits(&root.pepper_bytes(config.environment));
+        let tokens = token_secrets(&config)?;
+        let realms = &config.signing_realms;
+        let secrets =
+            GateSecrets::derive(&root, &gate, version, config.environment, realms, &tokens);
         if json {
-            output::json(&Secrets { key: &key, version, pepper: &pepper })?;
+            output::json(&Variables(&secrets, version))?;
         } else {
-            output::line(&Zeroizing::new(format!(
-                "LUNETTE_PERMIT_KEY={}\nLUNETTE_PERMIT_KEY_VERSION={version}\nLUNETTE_PEPPER={}",
-                key.as_str(),
-                pepper.as_str(),
-            )))?;
+            let mut lines = Zeroizing::new(String::with_capacity(8192));
+            for (name, value) in secrets.variables() {
+                let end = if lines.is_empty() { "" } else { "\n" };
+                lines.extend([end, name, "=", value]);
+            }
+            output::line(&lines)?;
         }
         let named = config.gates.contains(&GateKey { gate: gate.clone(), version });
         if !named {
@@ -78,6 +70,19 @@ impl GatesCommand {
     }
 }
 
-fn digits(secret: &[u8; 32]) -> Zeroizing<String> {
-    Zeroizing::new(hex::encode(secret))
+/// The variables of a gate's environment as one JSON object; the version is a number in it.
+struct Variables<'a>(&'a GateSecrets, u32);
+
+impl Serialize for Variables<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        for (name, value) in self.0.variables() {
+            if name == PERMIT_KEY_VERSION {
+                map.serialize_entry(name, &self.1)?;
+            } else {
+                map.serialize_entry(name, value.as_str())?;
+            }
+        }
+        map.end()
+    }
 }

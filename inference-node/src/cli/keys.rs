@@ -1,16 +1,25 @@
 //! `lunette keys`.
 
-use std::thread;
+mod import;
+mod printed;
+mod rotate;
+mod show;
+pub(super) mod wanted;
 
+use base64ct::{Base64, Encoding as _};
 use clap::{Args, Subcommand};
-use filter::key::Standing;
+use filter::key::Signing;
 use filter::{KeyId, UnixMillis};
-use serde::Serialize;
+use zeroize::Zeroizing;
 
-use super::{Error, output};
+use super::{Error, changes, output};
 use crate::clock::{self, millis};
 use crate::config::{CommonFlags, Config, Span};
-use crate::keys::{CHECK_EVERY, Created, NewKey, Rights, Store, StoredKey};
+use crate::keys::{Store, StoredKey};
+use crate::provision::root_secret;
+use printed::Printed;
+use rotate::Rotate;
+use wanted::Wanted;
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
@@ -18,10 +27,28 @@ pub(super) enum KeysCommand {
     #[command(after_help = "Examples:
   lunette keys new --principal acme --scope background-removal
   lunette keys new --principal acme --scope background-removal --expires-in 90d --label \"CI\"
+  lunette keys new --principal acme --scope background-removal --allow 192.0.2.0/24
   KEY=$(lunette keys new --principal acme --scope background-removal)
+  lunette keys new --principal acme --scope background-removal --signing > client.env &&
+      chmod 600 client.env
+  lunette keys new --principal acme --scope background-removal \\
+      --public-key client.pub.pem --signature-required
 
-The key alone goes to standard output, everything else to standard error.")]
-    New(New),
+Everything but the result goes to standard error. Standard output has the key alone; for a key that
+signs, it has lines for the client's environment:
+  LUNETTE_KEY_ID=…            names the key in signatures
+  LUNETTE_KEY=…               the key itself, unless it is of no use without its private key
+  LUNETTE_SIGNING_SECRET=…    the secret in base64, unless the client has a private key")]
+    New(Wanted),
+    /// Take in a key that was made elsewhere
+    #[command(after_help = "Examples:
+  lunette keys import --principal acme --scope background-removal --entropy-bits 128 < old.key
+  lunette keys import --file old.key --principal acme --scope background-removal --entropy-bits 128
+
+Clients go on using it as before, in `Authorization: Bearer` or `X-API-Key`. Only its SHA-256 is
+kept. Standard output has the id that it is called by from now on; `lunette keys rotate` replaces it
+by a key of ours, and it lives on for the overlap.")]
+    Import(import::Import),
     /// List all keys, the newest first
     #[command(
         visible_alias = "ls",
@@ -46,16 +73,21 @@ The key alone goes to standard output, everything else to standard error.")]
     #[command(after_help = "Examples:
   lunette keys rotate Ab3dE5gH1j
   lunette keys rotate Ab3dE5gH1j --overlap 7d
-  lunette keys rotate Ab3dE5gH1j --overlap 0s --expires-in 90d")]
-    Rotate {
+  lunette keys rotate Ab3dE5gH1j --overlap 0s --expires-in 90d
+  lunette keys rotate Ab3dE5gH1j --public-key next.pub.pem
+
+The new key has an id, a key and a signing secret of its own, and prints them as `lunette keys new`
+does. Until the overlap ends, requests may be signed with either.")]
+    Rotate(Rotate),
+    /// Print the signing secret of a key again
+    #[command(after_help = "Examples:
+  lunette keys secret Ab3dE5gH1j
+  SECRET=$(lunette keys secret Ab3dE5gH1j)
+
+The secret, 32 bytes in base64, is stored nowhere: it is derived from the root secret each time.")]
+    Secret {
         #[command(flatten)]
         key: Named,
-        /// How long the old key lives on
-        #[arg(long, value_name = "TIME", default_value = "24h")]
-        overlap: Span,
-        /// When the new key ends [default: when the old one would have]
-        #[arg(long, value_name = "TIME")]
-        expires_in: Option<Span>,
     },
     /// Withdraw a key for good, at once
     #[command(after_help = "Examples:
@@ -78,31 +110,6 @@ The key alone goes to standard output, everything else to standard error.")]
 }
 
 #[derive(Args)]
-pub(super) struct New {
-    /// Whom the key acts for
-    #[arg(long, value_name = "NAME")]
-    principal: String,
-    /// What it may do; give several with commas or several flags
-    #[arg(long = "scope", value_name = "NAME", required = true, value_delimiter = ',')]
-    scopes: Vec<String>,
-    /// Which quotas apply
-    #[arg(long, value_name = "NAME", default_value = "free")]
-    tier: String,
-    /// When it ends [default: never]
-    #[arg(long, value_name = "TIME")]
-    expires_in: Option<Span>,
-    /// When it begins [default: now]
-    #[arg(long, value_name = "TIME")]
-    starts_in: Option<Span>,
-    /// A note for yourself, at most 200 characters
-    #[arg(long, value_name = "TEXT")]
-    label: Option<String>,
-    /// Print JSON; times are Unix milliseconds
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
 pub(super) struct Named {
     /// The key's id: the ten letters and digits behind `lun_live_` or `lun_test_`
     // Parsed later: clap would repeat a whole key, pasted here by mistake, in its message.
@@ -114,43 +121,19 @@ pub(super) struct Named {
 
 impl Named {
     fn id(&self) -> Result<KeyId, Error> {
-        KeyId::parse(&self.id).ok_or_else(|| {
-            Error::Argument(
-                "that is no key id: expected ten letters and digits, the part behind lun_live_ or \
-                 lun_test_, and not the whole key"
-                    .to_owned(),
-            )
-        })
+        parse_id(&self.id)
     }
 }
 
-/// A key as `--json` shows it.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: &'a KeyId,
-    principal: &'a str,
-    scopes: &'a [String],
-    tier: &'a str,
-    environment: filter::Environment,
-    standing: &'static str,
-    not_before: Option<u64>,
-    expires: Option<u64>,
-    revoked: Option<u64>,
-    version: u32,
-    created: u64,
-    replaced_by: Option<&'a KeyId>,
-    label: Option<&'a str>,
-}
-
-/// A new key as `--json` shows it, this one time.
-#[derive(Serialize)]
-struct ShownOnce<'a> {
-    key: &'a str,
-    #[serde(flatten)]
-    record: Shown<'a>,
-    /// The key it replaces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaces: Option<Shown<'a>>,
+/// Reads a key id, and does not repeat what is none.
+pub(super) fn parse_id(text: &str) -> Result<KeyId, Error> {
+    KeyId::parse(text).ok_or_else(|| {
+        Error::Argument(
+            "that is no key id: expected ten letters and digits, the part behind lun_live_ or \
+             lun_test_, and not the whole key"
+                .to_owned(),
+        )
+    })
 }
 
 impl KeysCommand {
@@ -159,27 +142,29 @@ impl KeysCommand {
         let now = clock::now();
         // What was asked for is checked before a database is made for it.
         match self {
-            Self::New(new) => new.run(&config, now),
-            Self::List { json } => list(&Store::open(&config.data)?, json, now),
+            Self::New(wanted) => new(wanted, &config, now),
+            Self::Import(import) => import.run(&config, now),
+            Self::List { json } => show::list(&Store::open(&config.data)?, json, now),
             Self::Show { key } => {
                 let id = key.id()?;
-                show(&Store::open(&config.data)?.find(&id)?, key.json, now)
+                show::one(&Store::open(&config.data)?.find(&id)?, key.json, now)
             }
-            Self::Rotate { key, overlap, expires_in } => {
-                let id = key.id()?;
-                let mut store = Store::open(&config.data)?;
-                let end = expires_in.map(|span| later(now, span));
-                let (old, created) = store.rotate(&id, overlap.0, end, now)?;
-                let_gates_notice();
-                print_once(&created, Some(&old), key.json, now)
+            Self::Rotate(rotate) => rotate.run(&config, now),
+            Self::Secret { key } => {
+                let stored = Store::open(&config.data)?.find(&key.id()?)?;
+                let secret = stored_secret(&stored, &config)?;
+                if key.json {
+                    return show::secret(&stored, &secret);
+                }
+                Ok(output::line(&secret)?)
             }
             Self::Revoke { key } => {
                 let id = key.id()?;
                 let mut store = Store::open(&config.data)?;
                 let news = store.revoke(&id, now)?;
-                let_gates_notice();
+                changes::let_gates_notice();
                 if key.json {
-                    return show(&store.find(&id)?, true, now);
+                    return show::one(&store.find(&id)?, true, now);
                 }
                 let before = if news { "" } else { "already " };
                 Ok(output::line(&format!("{id} is {before}revoked."))?)
@@ -187,150 +172,56 @@ impl KeysCommand {
             Self::Prune { ended_before, json } => {
                 let cutoff = UnixMillis(now.0.saturating_sub(millis(ended_before.0)));
                 let pruned = Store::open(&config.data)?.prune(cutoff, now)?;
-                if json {
-                    return Ok(output::json(&serde_json::json!({ "pruned": pruned }))?);
-                }
-                Ok(output::line(&format!("{pruned} records deleted."))?)
+                changes::print_pruned(pruned, json)
             }
         }
     }
 }
 
-impl New {
-    fn run(self, config: &Config, now: UnixMillis) -> Result<(), Error> {
-        let new = NewKey {
-            rights: Rights::new(self.principal, self.scopes, self.tier)?,
-            environment: config.environment,
-            not_before: self.starts_in.map(|span| later(now, span)),
-            expires: self.expires_in.map(|span| later(now, span)),
-            label: self.label,
-        };
-        let asked_for = config.policy.scopes();
-        for scope in new.rights.scopes() {
-            if !asked_for.contains(&scope.as_str()) {
-                let scopes = asked_for.join(", ");
-                output::remark(&format!(
-                    "Note: no route of the policy asks for the scope {scope:?}; it has: {scopes}."
-                ))?;
-            }
-        }
-        let created = Store::open(&config.data)?.create(&new, now)?;
-        let_gates_notice();
-        print_once(&created, None, self.json, now)
-    }
+fn new(wanted: Wanted, config: &Config, now: UnixMillis) -> Result<(), Error> {
+    let json = wanted.json;
+    let new = wanted.key(config, now)?;
+    require_root(new.signing.as_ref(), config)?;
+    let created = Store::open(&config.data)?.create(&new, now)?;
+    changes::let_gates_notice();
+    let secret = signing_secret(&created.key, config)?;
+    Printed::created(&created, secret, None).print(json, now)
 }
 
-/// Waits until every gate on this machine has seen the change: a request asks the database if the
-/// last answer is older than [`CHECK_EVERY`]. Whoever revokes a key may rely on it when the command
-/// returns.
-fn let_gates_notice() {
-    thread::sleep(2 * CHECK_EVERY);
+/// Makes sure that a secret can be derived, before a key is made that needs it.
+fn require_root(signing: Option<&Signing>, config: &Config) -> Result<(), Error> {
+    if signing.is_some_and(|signing| signing.public_key.is_none()) {
+        root_secret(config)?;
+    }
+    Ok(())
 }
 
-fn print_once(
-    created: &Created,
-    replaced: Option<&StoredKey>,
-    json: bool,
-    now: UnixMillis,
-) -> Result<(), Error> {
-    if json {
-        let once = ShownOnce {
-            key: &created.text,
-            record: shown(&created.key, now),
-            replaces: replaced.map(|key| shown(key, now)),
-        };
-        return Ok(output::json(&once)?);
+/// The secret that a key of this machine signs with, in base64.
+pub(super) fn stored_secret(key: &StoredKey, config: &Config) -> Result<Zeroizing<String>, Error> {
+    let id = &key.id;
+    let realm = key.signing.as_ref().map(|signing| signing.realm).filter(|&realm| realm > 0);
+    if let Some(realm) = realm.filter(|realm| !config.signing_realms.contains(realm)) {
+        output::remark(&format!(
+            "Note: gates no longer have version {realm} of the realm key (signing_realms): \
+             rotate the key."
+        ))?;
     }
-    let key = &created.key;
-    output::remark(&format!(
-        "Key {} for {}, {}. It is shown only now: keep it safe.",
-        key.id,
-        key.rights.principal(),
-        until(key.expires, "without an end"),
-    ))?;
-    if let Some(old) = replaced {
-        output::remark(&format!("Key {} lives on {}.", old.id, until(old.expires, "")))?;
-    }
-    Ok(output::line(&created.text)?)
+    signing_secret(key, config)?.ok_or_else(|| {
+        Error::Argument(match key.signing {
+            Some(_) => format!("key {id} signs with a private key, which only its owner has"),
+            None => format!("key {id} does not sign: `keys new --signing` makes one that does"),
+        })
+    })
 }
 
-fn list(store: &Store, json: bool, now: UnixMillis) -> Result<(), Error> {
-    let keys = store.list()?;
-    if json {
-        return Ok(output::json(&keys.iter().map(|key| shown(key, now)).collect::<Vec<_>>())?);
-    }
-    if keys.is_empty() {
-        return Ok(output::remark("There are no keys: make one with `lunette keys new`.")?);
-    }
-    let rows = keys.iter().map(|key| {
-        [
-            key.id.to_string(),
-            key.environment.as_str().to_owned(),
-            standing(key, now).to_owned(),
-            key.rights.principal().to_owned(),
-            key.rights.tier().to_owned(),
-            key.rights.scopes().join(","),
-            key.expires.map_or_else(|| "never".to_owned(), clock::display),
-            key.label.clone().unwrap_or_default(),
-        ]
-    });
-    let heading = ["ID", "ENV", "STANDING", "PRINCIPAL", "TIER", "SCOPES", "EXPIRES", "LABEL"];
-    Ok(output::table(heading, rows)?)
-}
-
-fn show(key: &StoredKey, json: bool, now: UnixMillis) -> Result<(), Error> {
-    if json {
-        return Ok(output::json(&shown(key, now))?);
-    }
-    let optional = |name, time: Option<UnixMillis>| time.map(|time| (name, clock::display(time)));
-    let fields = [
-        Some(("id", key.id.to_string())),
-        Some(("standing", standing(key, now).to_owned())),
-        Some(("environment", key.environment.as_str().to_owned())),
-        Some(("principal", key.rights.principal().to_owned())),
-        Some(("scopes", key.rights.scopes().join(", "))),
-        Some(("tier", key.rights.tier().to_owned())),
-        Some(("created", clock::display(key.created))),
-        optional("not before", key.not_before),
-        Some(("expires", key.expires.map_or_else(|| "never".to_owned(), clock::display))),
-        optional("revoked", key.revoked),
-        key.replaced_by.as_ref().map(|id| ("replaced by", id.to_string())),
-        key.label.clone().map(|label| ("label", label)),
-        Some(("version", key.version.to_string())),
-    ];
-    Ok(output::fields(fields.into_iter().flatten())?)
-}
-
-fn shown(key: &StoredKey, now: UnixMillis) -> Shown<'_> {
-    let millis = |time: Option<UnixMillis>| time.map(|time| time.0);
-    Shown {
-        id: &key.id,
-        principal: key.rights.principal(),
-        scopes: key.rights.scopes(),
-        tier: key.rights.tier(),
-        environment: key.environment,
-        standing: standing(key, now),
-        not_before: millis(key.not_before),
-        expires: millis(key.expires),
-        revoked: millis(key.revoked),
-        version: key.version,
-        created: key.created.0,
-        replaced_by: key.replaced_by.as_ref(),
-        label: key.label.as_deref(),
-    }
-}
-
-fn standing(key: &StoredKey, now: UnixMillis) -> &'static str {
-    match key.standing(now) {
-        Standing::Valid => "valid",
-        Standing::Revoked => "revoked",
-        Standing::Expired => "expired",
-        Standing::NotYetValid => "not-yet-valid",
-    }
-}
-
-fn until(end: Option<UnixMillis>, never: &str) -> String {
-    end.map_or_else(|| never.to_owned(), |end| format!("until {}", clock::display(end)))
+/// The secret that a key signs with, in base64; `None` if it has none.
+fn signing_secret(key: &StoredKey, config: &Config) -> Result<Option<Zeroizing<String>>, Error> {
+    let Some(signing) = key.signing.as_ref().filter(|signing| signing.public_key.is_none()) else {
+        return Ok(None);
+    };
+    let realm = root_secret(config)?.realm_key(key.environment, signing.realm);
+    let secret = realm.client_secret(&key.id, signing.secret, signing.scheme);
+    Ok(Some(Zeroizing::new(Base64::encode_string(secret.as_slice()))))
 }
 
 fn later(now: UnixMillis, span: Span) -> UnixMillis {

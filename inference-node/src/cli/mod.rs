@@ -1,11 +1,14 @@
 //! The command line.
 
+mod changes;
 mod gates;
 mod keys;
 pub mod models;
 mod output;
 mod policy;
 mod serve;
+mod sign;
+mod tokens;
 
 use std::io;
 use std::process::ExitCode;
@@ -14,13 +17,17 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{CommonFlags, Config, ConfigError, argument_problem};
+use crate::keys::signing::SigningError;
 use crate::keys::{RightsError, StoreError};
 use crate::models::cache::Cache;
+use crate::private_file;
 use crate::provision::ProvisionError;
 use crate::serve::ServeError;
 
 /// Exit code of a mistake in arguments or configuration (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
+/// Exit code of a request that is explained to be refused.
+const REFUSED: u8 = 2;
 /// Exit code of everything else that fails.
 const FAILURE: u8 = 1;
 
@@ -37,7 +44,8 @@ const FAILURE: u8 = 1;
   lunette policy check policy.json
 
 A setting comes from lunette.toml, a LUNETTE_ variable or a flag; the later one wins.
-Exit codes: 0 done, 64 a mistake in arguments or configuration, 1 anything else."
+Exit codes: 0 done, 64 a mistake in arguments or configuration, 2 a request that
+`lunette policy explain` says is refused, 1 anything else."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -53,10 +61,15 @@ enum Command {
     /// Make, show and withdraw API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Revoke tokens of issuers before their time
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
+    /// Sign a request, and print what curl needs
+    Sign(sign::Sign),
     /// Equip gates in front of this node
     #[command(subcommand)]
     Gates(gates::GatesCommand),
-    /// Check a policy, and publish it with the keys
+    /// Check a policy, explain what it does to a request, and publish it with the keys
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// List, fetch and verify the weights of models
@@ -79,6 +92,12 @@ pub enum Error {
     /// A name is wrong.
     #[error(transparent)]
     Rights(#[from] RightsError),
+    /// A public key cannot be used as was asked.
+    #[error("--public-key: {0}")]
+    Signing(#[from] SigningError),
+    /// A file of secrets cannot be used.
+    #[error(transparent)]
+    File(private_file::Error),
     /// The key store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,6 +113,9 @@ pub enum Error {
     /// The weights of a model could not be brought or read.
     #[error(transparent)]
     Models(Box<models::ModelsError>),
+    /// A request was explained, and is refused. The result says so.
+    #[error("the request is refused")]
+    Refused,
 }
 
 // Boxed: these two are far larger than the others.
@@ -119,7 +141,13 @@ impl Error {
             | Self::Output(_)
             | Self::Serve(_)
             | Self::Models(_) => FAILURE,
-            Self::Config(_) | Self::Provision(_) | Self::Argument(_) | Self::Rights(_) => USAGE,
+            Self::Refused => REFUSED,
+            Self::Config(_)
+            | Self::Provision(_)
+            | Self::Argument(_)
+            | Self::Rights(_)
+            | Self::Signing(_)
+            | Self::File(_) => USAGE,
         }
     }
 }
@@ -133,6 +161,7 @@ pub fn run() -> ExitCode {
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough, as in `lunette keys list | head -1`.
+        Err(error @ Error::Refused) => error.exit_code().into(),
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());
@@ -146,6 +175,8 @@ impl Cli {
         match self.command {
             Command::Serve(command) => command.run(&self.common),
             Command::Keys(command) => command.run(&self.common),
+            Command::Tokens(command) => command.run(&self.common),
+            Command::Sign(command) => command.run(&self.common),
             Command::Gates(command) => command.run(&self.common),
             Command::Policy(command) => command.run(&self.common),
             Command::Models(command) => {

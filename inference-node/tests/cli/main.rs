@@ -1,115 +1,22 @@
 //! The binary, as people use it.
 
+mod gate;
+mod import;
+mod machine;
+mod sign;
+mod signing;
+mod tokens;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use filter::{ApiKey, KeyRing as _};
 use inference_node::keys::Publisher;
 use serde_json::Value;
 
-/// A machine with nothing on it but the binary.
-struct Machine {
-    folder: tempfile::TempDir,
-}
-
-impl Machine {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.folder.path().join(below)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path("share/lunette")
-    }
-
-    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lunette"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("XDG_DATA_HOME", self.path("share"))
-            .env("XDG_CACHE_HOME", self.path("cache"))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&mut self.command(arguments))
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.run(arguments).succeeded()).unwrap()
-    }
-
-    /// Makes a key and returns its text.
-    fn new_key(&self) -> String {
-        let out = self.run(&["keys", "new", "--principal", "acme", "--scope", SCOPE]).succeeded();
-        out.trim_end().to_owned()
-    }
-
-    fn mode(&self, below: &str) -> u32 {
-        fs::metadata(self.data().join(below)).unwrap().permissions().mode() & 0o777
-    }
-
-    fn epoch(&self) -> u64 {
-        self.json(&["policy", "snapshot"])["epoch"].as_u64().unwrap()
-    }
-}
-
-const SCOPE: &str = "background-removal";
-const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: status.code(), out: text(stdout), err: text(stderr) }
-    }
-
-    fn succeeded(self) -> String {
-        assert_eq!(self.code, Some(0), "{}", self.err);
-        self.out
-    }
-
-    /// The one line on standard error of a refusal.
-    fn refused(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
-        assert_eq!(self.out, "");
-        assert_eq!(self.err.lines().count(), 1, "{}", self.err);
-        self.err.strip_prefix("lunette: ").expect("it says who complains").to_owned()
-    }
-}
-
-fn id_of(key: &str) -> String {
-    ApiKey::parse(key.as_bytes()).unwrap().id().to_string()
-}
-
-#[track_caller]
-fn assert_has(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing: {text}");
-    }
-}
+use machine::{Machine, Ran, SCOPE, SECRET, assert_has, id_of};
 
 #[test]
 fn a_new_key_is_printed_once_and_never_again() {
@@ -451,7 +358,7 @@ fn the_epoch_only_grows_and_stands_still_when_nothing_changes() {
 #[test]
 fn when_a_command_returns_a_serving_process_knows() {
     let machine = Machine::new();
-    let policy = include_bytes!("../../filter/policy.json");
+    let policy = include_bytes!("../../../filter/policy.json");
     let publisher = Publisher::open(
         &machine.data(),
         policy,
@@ -503,7 +410,7 @@ fn processes_that_write_at_once_lose_nothing() {
 #[test]
 fn a_policy_is_checked_and_its_mistakes_are_named() {
     let machine = Machine::new();
-    let right = include_str!("../../filter/policy.json");
+    let right = include_str!("../../../filter/policy.json");
     let path = machine.write("right.json", right, 0o644);
     let shown = machine.run(&["policy", "check", path.to_str().unwrap()]).succeeded();
     assert_has(&shown, &["background-removal", "POST /v1/background-removal", "12582912"]);
@@ -532,11 +439,17 @@ fn every_command_has_help_with_an_example() {
         "",
         "serve",
         "keys new",
+        "keys import",
         "keys list",
         "keys show",
         "keys rotate",
+        "keys secret",
         "keys revoke",
         "keys prune",
+        "tokens revoke",
+        "tokens list",
+        "tokens prune",
+        "sign",
         "gates secrets",
         "policy check",
         "policy snapshot",
