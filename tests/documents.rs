@@ -24,6 +24,7 @@ fn every_path_in_the_documents_exists() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
+        "docs/credentials.md",
         "edge/README.md",
         "envoy/README.md",
         "tests/vectors/README.md",
@@ -50,5 +51,17 @@ fn every_target_of_make_in_the_readme_exists() {
     assert_eq!(targets, ["run", "test"]);
     for target in targets {
         assert!(makefile.contains(&format!("\n{target}: ")), "make {target}");
+    }
+}
+
+#[test]
+fn every_code_of_a_refusal_is_documented() {
+    let table = std::fs::read_to_string(root().join("filter/src/rejection/outcome.rs")).unwrap();
+    let document = std::fs::read_to_string(root().join("docs/credentials.md")).unwrap();
+    let codes: Vec<_> =
+        table.split("S::").skip(1).filter_map(|rest| rest.split('"').nth(1)).collect();
+    assert!(codes.len() > 50, "only {} codes were found", codes.len());
+    for code in codes {
+        assert!(document.contains(&format!("| `{code}` |")), "{code} is not documented");
     }
 }

@@ -1,145 +1,149 @@
-//! The vectors, against the embedded gate over real HTTP: the compiled filter, a real socket, and
-//! an upstream that remembers what it saw.
+//! The vectors, against the compiled filter in the embedded gate: in this process, and over real
+//! HTTP with an upstream that remembers what it saw.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use conformance::client::{self, Answer};
-use conformance::gate::{self, Published, Running, Seen};
+use conformance::gate::{self, InProcess, Live, OverHttp, Published};
 use conformance::keys;
-use conformance::vectors::{self, Expect, Rejection, Request, Vector};
-use filter::{KeyRecord, PermitKey, UnixMillis, permit};
+use conformance::library::{Cut, Filters};
+use conformance::run::{Failures, Host as _, run};
+use conformance::vectors::{self, Moment, Vector, named};
+use filter::{Clock, KeyRecord};
+use filter_wasmtime::{Gate, GateOptions};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-fn vector(name: &str) -> Vector {
-    vectors::all().into_iter().map(|(_, v)| v).find(|v| v.name == name).expect("a vector")
+/// The vectors that a host with a real clock can run, by their policies.
+fn by_policy() -> BTreeMap<String, Vec<Vector>> {
+    let mut by_policy = BTreeMap::<_, Vec<_>>::new();
+    for vector in vectors::all().into_iter().filter(|vector| !vector.fixed_clock) {
+        by_policy.entry(vector.policy.clone()).or_default().push(vector);
+    }
+    by_policy
 }
 
-fn check_rejected(
-    expected: &Rejection,
-    vector: &Vector,
-    answer: &Answer,
-    running: &Running,
-    at: &str,
-) {
-    assert!(running.seen.lock().unwrap().is_empty(), "{at}: the upstream saw something");
-    if vector.parser {
-        // hyper answers malformed framing itself, and drops a Content-Length beside Transfer-Encoding.
-        assert!((400..500).contains(&answer.status), "{at}: {answer:?}");
-        return;
-    }
-    let problem = answer.problem();
-    assert_eq!(answer.status, expected.status, "{at}: {problem}");
-    assert_eq!(problem["code"], expected.code, "{at}");
-    assert_eq!(problem["type"], format!("urn:lunette:problem:{}", expected.code), "{at}");
-    assert_eq!(problem["status"], expected.status, "{at}");
-    assert_eq!(answer.header("cache-control"), Some("no-store"), "{at}");
-    assert_eq!(answer.header("x-request-id"), problem["request_id"].as_str(), "{at}");
-    for (name, value) in &expected.headers {
-        assert_eq!(answer.header(name), Some(value.as_str()), "{at}: {name}");
-    }
-    let verdict = running.verdicts.lock().unwrap().pop().expect("a verdict");
-    assert_eq!(
-        (verdict.0.as_str(), verdict.1.as_str()),
-        (expected.code.as_str(), expected.reason()),
-        "{at}"
-    );
+/// A client that no other vector of the same gate has: each is in a network of its own.
+fn client(number: usize) -> String {
+    format!("2001:db8:{number:x}::1")
 }
 
-fn check_accepted(request: &Request, answer: &Answer, running: &Running, at: &str) {
-    assert_eq!(answer.status, 200, "{at}: {answer:?}");
-    assert_eq!(answer.header("lunette-verdict"), None, "{at}: an inner field got out");
-    let seen = running.seen.lock().unwrap().pop().expect("the upstream saw the request");
-    assert_eq!(seen.body.as_deref(), Some(request.body.as_slice()), "{at}: the body changed");
-    assert_eq!((&seen.method, &seen.target), (&request.method, &request.target), "{at}");
-    let own = |name: &str| name.starts_with("lunette-") && name != permit::HEADER;
-    for (name, _) in &seen.headers {
-        assert!(
-            !own(name) && name != "authorization" && name != "x-api-key",
-            "{at}: {name} got in"
-        );
-    }
-    let claims = claims(&seen);
-    assert_eq!((claims.gate.as_str(), claims.key.as_str()), (gate::NAME, "good000000"), "{at}");
-    assert_eq!(claims.content_length, request.body.len() as u64, "{at}");
-    assert_eq!(claims.client, Some([127, 0, 0, 1].into()), "{at}");
+/// One VM, because each has a memory of refusals for itself.
+fn options(policy: &str) -> GateOptions {
+    let vms = NonZeroUsize::MIN;
+    GateOptions { vms, ..gate::options(Published::with_policy(policy)) }
 }
 
-/// The one permit that the upstream got, opened.
-fn claims(seen: &Seen) -> filter::Claims {
-    let mut permits = seen.headers.iter().filter(|(name, _)| name == permit::HEADER);
-    let (_, text) = permits.next().expect("a permit");
-    assert!(permits.next().is_none(), "two permits");
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = UnixMillis(u64::try_from(since.as_millis()).unwrap());
-    permit::open(text, &[PermitKey::new(gate::NAME, 1, keys::PERMIT_KEY)], now)
-        .expect("a valid permit")
+/// Nothing went wrong inside, and the canary of the rejection cache is silent.
+fn check_health(gate: &Gate) {
+    let stats = gate.stats();
+    assert_eq!((stats.traps, stats.deadlines, stats.rebuilds), (0, 0, 0), "{stats:?}");
+    assert_eq!(stats.live_contexts, 0, "{stats:?}");
+    let metrics = gate.metrics();
+    assert_eq!(metrics.get("lunette.rejection_cache.false_rejections"), Some(&0), "{metrics:?}");
 }
 
 #[tokio::test]
-async fn every_vector_gets_its_verdict_whole_and_in_pieces() {
-    let running = gate::start(gate::options(Published::of_vectors())).await;
-    for (file, vector) in vectors::all() {
-        let request = vector.request();
-        for piece in [usize::MAX, 1000, 7] {
-            // Seven bytes at a time only where that stays quick.
-            let body_len = request.body.len();
-            if piece == 7 && body_len > 5_000 || piece == 1000 && body_len > 700_000 {
-                continue;
+async fn the_compiled_filter_gives_every_vector_its_verdict() {
+    let mut failures = Failures::default();
+    for (policy, vectors) in by_policy() {
+        for cut in [Cut::Nowhere, Cut::Every(1000), Cut::Every(7)] {
+            let mut host = InProcess::new(gate::load(options(&policy)), cut);
+            for (number, vector) in vectors.iter().enumerate() {
+                let what = format!("in process, {cut:?}");
+                failures.note(run(vector, &mut host, &client(number), &what).await);
             }
-            let at = format!("{file}: {}, in pieces of {piece}", vector.name);
-            running.verdicts.lock().unwrap().clear();
-            let answer = client::send(running.address, &request, piece).await;
-            let answer = answer.unwrap_or_else(|error| panic!("{at}: {error}"));
-            match &vector.expect {
-                Expect::Accept => check_accepted(&request, &answer, &running, &at),
-                Expect::Reject(expected) => {
-                    check_rejected(expected, &vector, &answer, &running, &at);
-                }
-            }
+            check_health(&host.loaded.gate);
         }
     }
-    let stats = running.gate.stats();
-    assert_eq!((stats.traps, stats.deadlines, stats.rebuilds), (0, 0, 0), "{stats:?}");
-    assert_eq!(stats.live_contexts, 0, "{stats:?}");
+    failures.none();
+}
+
+#[tokio::test]
+async fn the_embedded_gate_gives_every_vector_its_verdict_over_http() {
+    let mut failures = Failures::default();
+    for (policy, vectors) in by_policy() {
+        for piece in [usize::MAX, 1000] {
+            let mut host = OverHttp::new(gate::start(options(&policy)).await, piece);
+            for (number, vector) in vectors.iter().enumerate() {
+                let what = format!("over HTTP, in pieces of {piece}");
+                failures.note(run(vector, &mut host, &client(number), &what).await);
+            }
+            check_health(&host.running.gate);
+        }
+    }
+    failures.none();
 }
 
 #[tokio::test]
 async fn answers_are_the_librarys_byte_for_byte() {
-    let running = gate::start(gate::options(Published::of_vectors())).await;
-    let (mut request_ids, mut bodies) = (Vec::new(), Vec::new());
-    for name in
-        ["an unknown key", "a revoked key", "an expired key", "a known id with a wrong secret"]
-    {
-        let answer =
-            client::send(running.address, &vector(name).request(), usize::MAX).await.unwrap();
-        let id = answer.problem()["request_id"].as_str().unwrap().to_owned();
-        bodies.push(String::from_utf8(answer.body).unwrap().replace(&id, "ID"));
-        request_ids.push(id);
+    let mut filters = Filters::at(Moment::real().0);
+    let one_request = |vector: &&Vector| vector.steps.len() == 1 && vector.steps[0].times() == 1;
+    let mut compared = 0;
+    for (policy, vectors) in by_policy() {
+        let mut host = InProcess::new(gate::load(options(&policy)), Cut::Nowhere);
+        for (number, vector) in vectors.iter().enumerate().filter(|(_, vector)| one_request(vector))
+        {
+            let now = Moment::real();
+            let mut library = filters.library(&policy, Cut::Nowhere);
+            library.clock = Clock::both(now.0.0);
+            let request = vector.steps[0].compose(now, Some(&client(number))).unwrap();
+            let ours = library.inspect(&request, "").answer;
+            let theirs = host.send(&request, "").await;
+            // What is stale is told the time.
+            let timeless = ours.status != 200 && ours.problem()["code"] != "signature-stale";
+            if timeless && !theirs.by_parser {
+                let at = format!("{}: {}", vector.file, vector.name);
+                assert_eq!(plain(&theirs.answer), plain(&ours), "{at}");
+                compared += 1;
+            }
+        }
     }
-    let expected = r#"{"type":"urn:lunette:problem:invalid-key","title":"Unauthorized","status":401,"detail":"the API key is not valid","code":"invalid-key","request_id":"ID"}"#;
-    assert!(bodies.iter().all(|body| body == expected), "{bodies:?}");
-    request_ids.sort();
-    request_ids.dedup();
-    assert_eq!(request_ids.len(), 4, "request ids are unique");
+    assert!(compared > 200, "only {compared} answers were compared");
+}
+
+/// An answer without what makes it unlike any other: its id, and the length that a server adds.
+fn plain(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let id = answer.header("x-request-id").unwrap_or_default();
+    let fields = answer.headers.iter();
+    let fields = fields.filter(|(name, _)| !["x-request-id", "content-length"].contains(&&**name));
+    let mut fields: Vec<_> = fields.cloned().collect();
+    fields.sort();
+    let body = String::from_utf8(answer.body.clone()).unwrap().replace(id, "ID");
+    (answer.status, fields, body)
+}
+
+#[tokio::test]
+async fn request_ids_are_the_gates_own_and_unique() {
+    let running = gate::start(gate::options(Published::of_vectors())).await;
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..50 {
+        let mut request = named("an unknown key").request();
+        request.headers.push(("X-Request-Id".to_owned(), "the client's".to_owned()));
+        let answer = client::send(running.address, &request, usize::MAX).await.unwrap();
+        assert!(ids.insert(answer.header("x-request-id").unwrap().to_owned()));
+    }
+    assert!(ids.iter().all(|id| id.len() == 32), "{ids:?}");
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_never_ends_cleanly_upstream() {
     let running = gate::start(gate::options(Published::of_vectors())).await;
-    let mut request = vector("a body of exactly the limit").request();
+    let mut request = named("a body of exactly the limit").request();
     request.body.truncate(500_000);
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream.write_all(&client::head_bytes(&request)).await.unwrap();
     stream.write_all(&request.body).await.unwrap();
     drop(stream);
     for _ in 0..200 {
-        if running.gate.stats().live_contexts == 0 && !running.seen.lock().unwrap().is_empty() {
+        if running.gate.stats().live_contexts == 0 && running.upstream.count() > 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let seen = running.seen.lock().unwrap().pop().expect("the head went on");
+    let seen = running.upstream.pop().expect("the head went on");
     assert_eq!(seen.body, None, "half a body came to a clean end");
     assert_eq!(running.gate.stats().live_contexts, 0);
 }
@@ -149,11 +153,11 @@ async fn a_client_that_stops_sending_is_told_so() {
     let mut options = gate::options(Published::of_vectors());
     options.body_idle = Duration::from_millis(200);
     let running = gate::start(options).await;
-    let mut request = vector("a PNG").request();
+    let mut request = named("a PNG").request();
     request.body.truncate(10);
     let answer = client::send(running.address, &request, usize::MAX).await.unwrap();
     assert_eq!((answer.status, answer.problem()["code"].as_str()), (408, Some("request-timeout")));
-    assert!(running.seen.lock().unwrap().is_empty());
+    assert_eq!(running.upstream.count(), 0);
 }
 
 #[tokio::test]
@@ -161,14 +165,14 @@ async fn what_all_requests_hold_together_is_bounded() {
     let mut options = gate::options(Published::of_vectors());
     options.held_total_bytes = 350_000;
     let running = gate::start(options).await;
-    let request = vector("a JPEG with 300 KB of metadata before its dimensions").request();
+    let request = named("a JPEG with 300 KB of metadata before its dimensions").request();
     let mut first = TcpStream::connect(running.address).await.unwrap();
     first.write_all(&client::head_bytes(&request)).await.unwrap();
     first.write_all(&request.body[..200_000]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     let answer = client::send(running.address, &request, usize::MAX).await.unwrap();
     assert_eq!((answer.status, answer.problem()["code"].as_str()), (503, Some("gate-overloaded")));
-    assert!(running.seen.lock().unwrap().is_empty());
+    assert_eq!(running.upstream.count(), 0);
     first.write_all(&request.body[200_000..]).await.unwrap();
     let answer = client::read_answer(&mut first).await.unwrap();
     assert_eq!(answer.status, 200, "the first one is not harmed");
@@ -180,40 +184,34 @@ async fn what_all_requests_hold_together_is_bounded() {
 async fn without_a_policy_everything_is_refused() {
     let running = gate::start(gate::options(())).await;
     let answer =
-        client::send(running.address, &vector("a PNG").request(), usize::MAX).await.unwrap();
+        client::send(running.address, &named("a PNG").request(), usize::MAX).await.unwrap();
     assert_eq!(
         (answer.status, answer.problem()["code"].as_str()),
         (503, Some("policy-unavailable"))
     );
     assert!(answer.header("retry-after").is_some());
-    assert!(running.seen.lock().unwrap().is_empty());
+    assert_eq!(running.upstream.count(), 0);
 }
 
 #[tokio::test]
 async fn a_change_of_keys_or_policy_is_seen_by_the_next_request() {
-    #[derive(Clone)]
-    struct Live(std::sync::Arc<std::sync::Mutex<Published>>);
-    impl filter_wasmtime::SharedSource for Live {
-        fn get(&self, key: &[u8]) -> Option<(Vec<u8>, std::num::NonZeroU32)> {
-            self.0.lock().unwrap().get(key)
-        }
-    }
-    let live = Live(std::sync::Arc::new(std::sync::Mutex::new(Published::of_vectors())));
+    let live = Live::new(Published::of_vectors());
     let running = gate::start(gate::options(live.clone())).await;
     let status = async || {
-        client::send(running.address, &vector("a PNG").request(), usize::MAX).await.unwrap().status
+        client::send(running.address, &named("a PNG").request(), usize::MAX).await.unwrap().status
     };
     assert_eq!(status().await, 200);
+    let records = keys::records(Moment::real().0);
     let revoked: Vec<_> =
-        keys::records().into_iter().map(|record| KeyRecord { revoked: true, ..record }).collect();
-    *live.0.lock().unwrap() = Published::new(2, vectors::POLICY, &revoked);
+        records.iter().cloned().map(|record| KeyRecord { revoked: true, ..record }).collect();
+    live.publish(Published::new(2, vectors::POLICY, &revoked));
     assert_eq!(status().await, 401);
     let smaller = vectors::POLICY.replace("\"max_width\": 4096", "\"max_width\": 639");
-    *live.0.lock().unwrap() = Published::new(3, &smaller, &keys::records());
+    live.publish(Published::new(3, &smaller, &records));
     assert_eq!(status().await, 422);
-    *live.0.lock().unwrap() = Published::new(4, "{ not a policy", &keys::records());
+    live.publish(Published::new(4, "{ not a policy", &records));
     assert_eq!(status().await, 503);
-    *live.0.lock().unwrap() = Published::new(5, vectors::POLICY, &keys::records());
+    live.publish(Published::new(5, vectors::POLICY, &records));
     assert_eq!(status().await, 200);
 }
 
@@ -226,14 +224,11 @@ fn a_configuration_that_is_wrong_does_not_load() {
     ] {
         let mut options = gate::options(Published::of_vectors());
         options.configuration = change.as_bytes().to_vec();
-        assert!(filter_wasmtime::Gate::load(&gate::module(), options).is_err(), "{what}");
+        assert!(Gate::load(&gate::module(), options).is_err(), "{what}");
     }
     for missing in 0..3 {
         let mut options = gate::options(Published::of_vectors());
         options.environment.remove(missing);
-        assert!(
-            filter_wasmtime::Gate::load(&gate::module(), options).is_err(),
-            "no secret {missing}"
-        );
+        assert!(Gate::load(&gate::module(), options).is_err(), "no secret {missing}");
     }
 }

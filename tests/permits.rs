@@ -7,8 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use conformance::client::Answer;
 use conformance::node::{Home, Node};
 use conformance::vectors::Request;
-use filter::permit::{Claims, Mode};
-use filter::{Environment, Format, KeyId, PermitId, PermitKey};
+use filter::key::TokenId;
+use filter::permit::{Claims, Credential, Nonce, Token};
+use filter::policy::Mode;
+use filter::{Environment, Format, KeyId, PermitId, PermitKey, UnixMillis};
 use image::{DynamicImage, ImageFormat};
 
 /// What is wrong with a permit, and how it comes to be so.
@@ -42,14 +44,13 @@ impl Gate {
     /// The claims of a good permit, each time with a new id.
     fn claims(&mut self) -> Claims {
         self.made += 1;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         Claims {
             id: PermitId([self.made; 16]),
             gate: String::new(),
             gate_key: 0,
             audience: "lunette".into(),
             environment: Environment::Test,
-            key: self.api_key.clone(),
+            credential: Credential::Key(self.api_key.clone()),
             principal: "acme".into(),
             scopes: vec!["background-removal".into()],
             tier: "free".into(),
@@ -65,9 +66,11 @@ impl Gate {
             frames: Some(1),
             cost_pixels: 1200,
             nonce: None,
+            weaker: vec![],
             mode: Mode::Enforce,
+            reported: vec![],
             epoch: 1,
-            issued_at: u64::try_from(now).unwrap(),
+            issued_at: now(),
         }
     }
 
@@ -87,6 +90,16 @@ impl Gate {
             .extend(permits.iter().map(|text| ("Lunette-Permit".to_owned(), (*text).to_owned())));
         Request { method: "POST".into(), target: TARGET.into(), headers, body: self.body.clone() }
     }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+/// What the gate is told beside the client's answer.
+fn verdict(answer: &Answer) -> Option<&str> {
+    answer.header("lunette-verdict")
 }
 
 fn code(answer: &Answer) -> (u16, String) {
@@ -124,7 +137,8 @@ async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
         let permit = gate.permit(change);
         refused(&node.send(&gate.request(&[&permit])).await, "permit-invalid", what);
     }
-    let unknown = gate.permit(|claims| claims.key = KeyId::parse("0000000000").unwrap());
+    let stranger = Credential::Key(KeyId::parse("0000000000").unwrap());
+    let unknown = gate.permit(|claims| claims.credential = stranger);
     refused(&node.send(&gate.request(&[&unknown])).await, "invalid-key", "an unknown key");
     let other = gate.permit(|claims| claims.principal = "other".into());
     refused(&node.send(&gate.request(&[&other])).await, "invalid-key", "another principal");
@@ -175,5 +189,121 @@ async fn a_body_that_was_altered_on_the_way_is_not_decoded() {
     let mut request = gate.request(&[&permit]);
     request.headers[0].1 = "image/jpeg".to_owned();
     assert_eq!(code(&node.send(&request).await), (401, "permit-invalid".into()));
+    assert_eq!(node.inferences().await, 0);
+}
+
+#[tokio::test]
+async fn a_signature_is_good_for_one_answer_whatever_permits_it_got() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let mut signed = |nonce: &str| {
+        let nonce = Nonce::of(nonce, UnixMillis(now() + 360_000));
+        let permit = gate.permit(|claims| claims.nonce = Some(nonce));
+        gate.request(&[&permit])
+    };
+    // Two gates that know nothing of each other let the same signature through.
+    let (one, two) = (signed("a-nonce-that-is-sent-twice"), signed("a-nonce-that-is-sent-twice"));
+    let (one, two) = tokio::join!(node.send(&one), node.send(&two));
+    let (good, bad) = if one.status == 200 { (one, two) } else { (two, one) };
+    assert_eq!(good.status, 200);
+    assert_eq!(code(&bad), (401, "signature-replayed".into()));
+    assert_eq!(verdict(&bad), None);
+    assert_eq!(node.send(&signed("another-nonce-than-before")).await.status, 200);
+    assert_eq!(node.inferences().await, 2);
+}
+
+#[tokio::test]
+async fn what_a_gate_only_reported_is_taken_in_development_alone() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let external = ["--gate", "external", "--gates", "edge-1"];
+    let development = Node::start(&home, &external).await;
+    let strict = Node::start(&home, &[&external[..], &["--accept-report=false"]].concat()).await;
+    let changes: [Change; 2] = [
+        ("a scope", |claims| claims.reported = vec!["scope-missing".into()]),
+        ("everything", |claims| {
+            claims.credential = Credential::Unverified;
+            claims.principal = "unverified".into();
+        }),
+    ];
+    for (what, change) in changes {
+        let mut report = |mode| {
+            let permit = gate.permit(|claims| {
+                change(claims);
+                claims.mode = mode;
+            });
+            gate.request(&[&permit])
+        };
+        let refused = strict.send(&report(Mode::Report)).await;
+        assert_eq!(code(&refused), (401, "permit-only-reported".into()), "{what}");
+        assert_eq!(development.send(&report(Mode::Report)).await.status, 200, "{what}");
+        let enforced = development.send(&report(Mode::Enforce)).await;
+        assert_eq!(code(&enforced), (401, "permit-invalid".into()), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_looked_up_again() {
+    let home = Home::default();
+    let folder = home.path().parent().unwrap().to_owned();
+    let policy = include_str!("../filter/policy.json").replacen(
+        '{',
+        r#"{ "issuers": [{ "name": "corp", "issuer": "https://id.example", "audiences": ["x"],
+             "algorithms": ["HS256"], "hmac_secret": "corp", "max_lifetime": "1h", "tier": "free" }],"#,
+        1,
+    );
+    std::fs::write(folder.join("policy.json"), policy).unwrap();
+    let secret = folder.join("corp.secret");
+    std::fs::write(&secret, "0123456789abcdef".repeat(4)).unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let settings = "policy = \"policy.json\"\n[token_secrets]\ncorp = \"corp.secret\"";
+    std::fs::write(folder.join("lunette.toml"), settings).unwrap();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let mut request = |issuer: &str, expires: u64| {
+        let id = Some(TokenId::of("corp", "6f1c0d2e"));
+        let credential = Credential::Token(Token { issuer: issuer.into(), id, expires });
+        let permit = gate.permit(|claims| {
+            claims.credential = credential;
+            claims.principal = "corp:alice".into();
+        });
+        gate.request(&[&permit])
+    };
+    let invalid = (401, "invalid-token".to_owned());
+    assert_eq!(node.send(&request("corp", now() + 60_000)).await.status, 200);
+    assert_eq!(code(&node.send(&request("corp", now() - 60_000)).await), invalid, "expired");
+    assert_eq!(code(&node.send(&request("other", now() + 60_000)).await), invalid, "not trusted");
+    let revoke = ["tokens", "revoke", "--issuer", "corp", "--jti", "6f1c0d2e"];
+    assert!(home.command(&revoke).output().unwrap().status.success());
+    assert_eq!(code(&node.send(&request("corp", now() + 60_000)).await), invalid, "revoked");
+    assert_eq!(node.inferences().await, 1);
+}
+
+#[tokio::test]
+async fn a_gate_is_told_what_an_answer_means_for_it() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    // More than the share of one key, and refused before any of it is read.
+    let permit = gate.permit(|claims| claims.content_length = 70_000_000);
+    let mut large = gate.request(&[&permit]);
+    large.headers[1].1 = "70000000".to_owned();
+    let answer = node.send(&large).await;
+    assert_eq!((answer.status, verdict(&answer)), (429, Some("refund")), "{answer:?}");
+
+    gate.body = b"not the image that it claims to be".to_vec();
+    // SHA-256 of these bytes and of none, in base64, as `openssl dgst -binary` gives them.
+    let right = "sha-256=:d+aUA7+AWY7LP880V2nyJVaIhnBHg372uVzLXHWaAK4=:";
+    let wrong = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+    for (digest, status, expected) in [
+        (Some(right), 415, Some("malformed not-an-image")),
+        (Some(wrong), 400, None),
+        (None, 415, None),
+    ] {
+        let permit = gate.permit(|claims| claims.content_digest = digest.map(str::to_owned));
+        let answer = node.send(&gate.request(&[&permit])).await;
+        assert_eq!((answer.status, verdict(&answer)), (status, expected), "{digest:?}");
+    }
     assert_eq!(node.inferences().await, 0);
 }

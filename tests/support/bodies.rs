@@ -66,11 +66,11 @@ impl Body {
         let mut named = candidates.into_iter().flatten();
         let mut bytes = named.next().expect("a vector's body names what it is");
         assert!(named.next().is_none(), "a vector's body is one thing");
-        if let Some(at) = self.flip {
-            bytes[at] ^= 0xff;
-        }
         if let Some(len) = self.pad_to {
             bytes.resize(len, 0);
+        }
+        if let Some(at) = self.flip {
+            bytes[at] ^= 0xff;
         }
         if let Some(len) = self.cut_to {
             bytes.truncate(len);

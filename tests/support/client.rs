@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::vectors::Request;
+use crate::vectors::{HOST, Request};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
@@ -42,7 +42,10 @@ impl Answer {
 
 /// The bytes of a request's head.
 pub fn head_bytes(request: &Request) -> Vec<u8> {
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", request.method, request.target);
+    let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+    if request.values("host").next().is_none() {
+        let _ = write!(head, "Host: {HOST}\r\n");
+    }
     for (name, value) in &request.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }

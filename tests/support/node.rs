@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::{self, Answer};
 use crate::gate;
-use crate::vectors::Request;
+use crate::vectors::{POLICY, Request};
 
 /// The binary: beside the folder that this test runs from.
 pub fn binary() -> PathBuf {
@@ -62,6 +62,18 @@ impl Home {
         let created =
             self.json(&["keys", "new", "--principal", "acme", "--scope", "background-removal"]);
         created["key"].as_str().expect("the key").to_owned()
+    }
+
+    /// A file with the policy of the vectors, without issuers: their secrets are in no file.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn policy(&self) -> String {
+        let mut policy: serde_json::Value = serde_json::from_str(POLICY).expect("JSON");
+        policy.as_object_mut().expect("an object").remove("issuers");
+        let file = self.path().with_extension("policy.json");
+        std::fs::write(&file, policy.to_string()).expect("a file");
+        file.to_str().expect("text").to_owned()
     }
 
     /// The text of the development key.

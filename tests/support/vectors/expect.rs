@@ -1,0 +1,90 @@
+//! What must come of a request.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What must come of a request.
+#[derive(Clone, Debug)]
+pub enum Expect {
+    /// It reaches the upstream unchanged, with a permit.
+    Accept(Accepted),
+    /// It is answered, and the upstream never sees a whole request.
+    Reject(Rejection),
+}
+
+/// A request that went on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// Fields that the answer has, with these values.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Fields that the answer does not have.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// What the permit says, among other things.
+    pub permit: Option<Value>,
+    /// What the event says, among other things.
+    pub event: Option<Value>,
+}
+
+/// An answer that refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// The status.
+    pub status: u16,
+    /// The public code.
+    pub code: String,
+    /// The internal reason, where it is not the code.
+    pub reason: Option<String>,
+    /// What the client is told, among other things.
+    pub detail: Option<String>,
+    /// By when it is refused.
+    #[serde(default)]
+    pub stage: Stage,
+    /// Fields that the answer has, with these values.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Fields that the answer does not have.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// What the event says, among other things.
+    pub event: Option<Value>,
+}
+
+/// How much of a refused request the upstream may have seen.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Nothing.
+    #[default]
+    Prefix,
+    /// Nothing, or an abort: what is wrong is known only at the end of the body.
+    Tail,
+}
+
+impl Rejection {
+    /// The internal reason.
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or(&self.code)
+    }
+}
+
+// A word or an object: serde's untagged form would lose the error that names the field.
+impl<'de> Deserialize<'de> for Expect {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        match Value::deserialize(input)? {
+            Value::String(word) if word == "accept" => Ok(Self::Accept(Accepted::default())),
+            Value::Object(mut object) if object.contains_key("accept") => {
+                let accepted = object.remove("accept").unwrap_or_default();
+                if !object.is_empty() {
+                    return Err(D::Error::custom("beside `accept` there is nothing"));
+                }
+                Accepted::deserialize(accepted).map(Self::Accept).map_err(D::Error::custom)
+            }
+            object => Rejection::deserialize(object).map(Self::Reject).map_err(D::Error::custom),
+        }
+    }
+}
