@@ -3,13 +3,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm build lint unit docs deny purity worker bench tools reference clean
+.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools reference clean
 
 # One profile for `run` and `test`, so that candle and wasmtime compile once.
 CARGO_BUILD := cargo build --locked --profile ci
 WASM := target/wasm32-wasip1/wasm/filter_proxy_wasm.wasm
 FILTER := target/ci/filter_proxy_wasm.wasm
 TOOLS := target/tools
+# Seconds of `make fuzz`.
+TIME ?= 60
 REFERENCE := target/reference
 
 export LUNETTE_FILTER := $(CURDIR)/$(WASM)
@@ -24,7 +26,7 @@ help: ## list the targets
 run: toolchain build ## start gate and node on this machine, and cut out a photo
 	@scripts/run
 
-test: toolchain tools lint build purity reference unit docs deny ## run every test, installing what they need
+test: toolchain tools lint build purity reference unit smoke docs deny ## run every test, installing what they need
 	$(call say,all of it passed)
 
 build: wasm ## build the binary, with the filter beside it
@@ -70,6 +72,15 @@ bench: build ## measure, side by side with peers; writes target/bench/summary.js
 	$(call say,bench)
 	@$(CARGO_BUILD)
 	@target/ci/bench
+
+fuzz: toolchain ## fuzz the filter for TIME seconds in all: make fuzz TIME=600
+	@scripts/setup fuzz
+	@scripts/fuzz run $(TIME)
+
+smoke: toolchain
+	$(call say,fuzz targets: the committed inputs and ten seconds (the first time they are built))
+	@scripts/setup fuzz
+	@scripts/fuzz smoke
 
 worker: toolchain ## build the Cloudflare Worker's module
 	@cargo build --locked --profile wasm -p edge --target wasm32-unknown-unknown
