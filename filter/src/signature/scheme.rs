@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Scheme {
     /// HTTP Message Signatures (RFC 9421).
     Rfc9421,
-    /// Our own scheme for shells and old clients: one HMAC over seven lines.
+    /// Our own scheme for shells and old clients: one HMAC over eight lines.
     Simple,
     /// Kong's plugin `hmac-auth`, for clients that migrate.
     KongHmac,
