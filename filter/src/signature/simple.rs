@@ -1,4 +1,4 @@
-//! The simple scheme: seven lines and an HMAC, for shells and old clients.
+//! The simple scheme: eight lines and an HMAC, for shells and old clients.
 //!
 //! ```text
 //! X-Signature = hex(HMAC-SHA256(secret,
