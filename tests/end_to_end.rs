@@ -121,6 +121,7 @@ async fn bad_requests_are_refused_before_the_model_sees_anything() {
         let Expect::Reject(expected) = vector.expect() else { continue };
         let answer = node.send(&request).await;
         refused += 1;
+        assert!(answer.status >= 400, "{}: {}: {}", vector.file, vector.name, answer.status);
         if vector.parser {
             assert!((400..500).contains(&answer.status), "{}: {answer:?}", vector.name);
         } else {
