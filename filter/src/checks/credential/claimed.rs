@@ -143,7 +143,7 @@ fn signed(
     };
     let Some(record) = record else { return Err(Error::Unavailable) };
     let scheme = signature.scheme();
-    // Nobody learns here that the key exists: its own scheme is asked for only where it is used.
+    // The answer is that of a wrong signature: which scheme a key has is nobody else's business.
     let Some(signing) = record.signing.as_ref().filter(|signing| signing.scheme == scheme) else {
         return Err(Error::Signed(Fault::OtherScheme));
     };
