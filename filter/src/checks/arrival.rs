@@ -102,3 +102,38 @@ impl Arrival {
         Ok(Some(Complete(())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `pieces` where five bytes are declared, with the digest of `signed`.
+    fn outcome(pieces: &[&[u8]], signed: Option<&[u8]>) -> Result<bool, Error> {
+        let mut arrival = Arrival::new(Budget::of(5), signed.map(ContentDigest::of), None);
+        let mut complete = false;
+        for piece in pieces {
+            complete |= arrival.chunk(piece)?.is_some();
+        }
+        Ok(complete)
+    }
+
+    #[test]
+    fn the_last_declared_byte_brings_the_evidence() {
+        assert_eq!(outcome(&[b"12", b"34"], None), Ok(false));
+        assert_eq!(outcome(&[b"12", b"345", b""], Some(b"12345")), Ok(true));
+        assert_eq!(outcome(&[b"12345"], Some(b"54321")), Err(Mismatch.into()));
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_gets_one_verdict_wherever_it_is_cut() {
+        let longer = b"12345678";
+        let surplus = Err(length::Error::Differs { declared: 5 }.into());
+        for at in 0..longer.len() {
+            let (left, right) = longer.split_at(at);
+            assert_eq!(outcome(&[left, right], None), surplus, "cut at {at}");
+            assert_eq!(outcome(&[left, right], Some(b"12345")), surplus, "cut at {at}");
+            let mismatch = outcome(&[left, right], Some(longer));
+            assert_eq!(mismatch, Err(Mismatch.into()), "cut at {at}");
+        }
+    }
+}

@@ -52,6 +52,11 @@ pub(crate) fn declared(route: &Route, framed: Framed) -> Result<Budget, Error> {
 }
 
 impl Budget {
+    #[cfg(test)]
+    pub(crate) fn of(declared: u64) -> Self {
+        Self { declared, seen: 0 }
+    }
+
     /// The declared length in bytes.
     pub(crate) fn declared(&self) -> u64 {
         self.declared
