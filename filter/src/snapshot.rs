@@ -110,7 +110,7 @@ pub fn write(bucket: &mut Vec<u8>, found_by: &[u8], record: &KeyRecord) {
     bucket.extend_from_slice(&json);
 }
 
-/// A bucket that is not as [`write`] leaves it.
+/// A bucket that is not as [`write()`] leaves it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Damaged;
 

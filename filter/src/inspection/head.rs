@@ -25,7 +25,7 @@ impl NeedsHead {
         Self(inspection)
     }
 
-    /// Also records the outcome of each check, for [`Findings::trace`].
+    /// Also records the outcome of each check, for [`trace`](crate::Findings::trace).
     pub fn traced(mut self) -> Self {
         self.0.findings.begin_trace();
         self

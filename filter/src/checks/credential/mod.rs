@@ -1,7 +1,7 @@
 //! Exactly one credential, and it is right.
 //!
-//! A credential is an API key, a signature, both of the *same* key, or a token. [`presented`] reads
-//! it and believes nothing; [`claim`] looks it up and does all the cheap work; [`Claimed::settle`]
+//! A credential is an API key, a signature, both of the *same* key, or a token. `presented` reads
+//! it and believes nothing; `claim` looks it up and does all the cheap work; `Claimed::settle`
 //! verifies what is costly and makes the evidence.
 //!
 //! Whoever asks must not learn which half of a credential was wrong: unknown, revoked, expired and
