@@ -8,13 +8,14 @@ use sha2::{Digest as _, Sha256};
 use crate::address::Client;
 use crate::checks::admission::Admitted;
 use crate::checks::credential::{Authenticated, Presented};
+use crate::checks::remembered;
 use crate::event::{self, Event};
 use crate::gate::GateIdentity;
 use crate::permit::{Credential, PermitId};
 use crate::policy::Mode;
 use crate::quota::Remaining;
 use crate::signature::{Scheme, Weaker};
-use crate::{ImageHeader, Rejection, Reply, RequestHead, Route, UnixMillis};
+use crate::{Clock, ImageHeader, Rejection, RejectionCache, Reply, RequestHead, Route, UnixMillis};
 
 /// Every check whose outcome a trace tells, in the order in which they are made.
 pub const CHECKS: [&str; 13] = [
@@ -263,7 +264,7 @@ impl Findings {
     }
 
     pub(crate) fn refused(self: Box<Self>, rejection: Rejection) -> Refused {
-        Refused { rejection, findings: self }
+        Refused { rejection, findings: self, body: None }
     }
 }
 
@@ -272,6 +273,8 @@ impl Findings {
 pub struct Refused {
     rejection: Rejection,
     findings: Box<Findings>,
+    /// By what its body is remembered, if its signed digest was verified before it was refused.
+    body: Option<remembered::Name>,
 }
 
 impl Refused {
@@ -283,6 +286,23 @@ impl Refused {
     /// What was found out before.
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// The same, of a body whose signed digest was verified.
+    pub(crate) fn of_body(self, body: Option<remembered::Name>) -> Self {
+        Self { body, ..self }
+    }
+
+    /// Whether there is a body that could be remembered, for hosts to whom their clock is dear.
+    pub fn knows_its_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Remembers the body, if it would be refused again whenever it comes.
+    pub fn remember(&self, cache: &mut RejectionCache, clock: Clock) {
+        if let Some(body) = &self.body {
+            remembered::remember(body, self.rejection.code(), cache, clock);
+        }
     }
 
     /// The complete answer.

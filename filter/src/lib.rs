@@ -61,10 +61,12 @@ pub mod api_key;
 pub mod body;
 pub mod checks;
 pub mod digest;
+pub mod envelope;
 pub mod event;
 pub mod findings;
 pub mod gate;
 pub mod hex;
+pub mod image;
 pub mod inspection;
 pub mod jwt;
 pub mod key;
@@ -82,9 +84,9 @@ mod structured;
 pub mod verdict;
 
 pub use api_key::ApiKey;
-pub use checks::image::{Format, Frames, ImageHeader};
 pub use findings::{Findings, Refused};
 pub use gate::{GateIdentity, TokenSecrets};
+pub use image::{Format, Frames, ImageHeader};
 pub use inspection::{Filter, NeedsAnswer, NeedsHead, NeedsPrefix, Step, Tail, drive};
 pub use key::{
     Environment, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, Pepper, RealmKey, TokenId, Unavailable,

@@ -25,6 +25,17 @@ pub const VERDICT_REFUND: &str = "refund";
 /// The body that the signed digest names is malformed, and will be whenever it comes again; the code
 /// of the refusal follows, after a space.
 pub const VERDICT_MALFORMED: &str = "malformed";
+/// The codes of a body that will be refused again, whenever it comes: not those of a limit, which may
+/// change, nor those that depend on what else the request says. Their order is what gates store: new
+/// ones go to the end.
+pub const MALFORMED_CODES: [&str; 6] = [
+    "not-an-image",
+    "image-truncated",
+    "image-malformed",
+    "image-unsupported",
+    "image-trailing-data",
+    "image-polyglot",
+];
 /// The most bytes of a permit: the target alone may take 2 KiB.
 pub const WIRE_MAX: usize = 6 * 1024;
 /// How long a permit is good for, in milliseconds, judged when the head arrives at the node.

@@ -1,6 +1,7 @@
 //! The body is no longer than the route allows, and as long as it said it was.
 
 use super::framing::Framed;
+use super::media_type::Declared;
 use crate::Route;
 
 /// Evidence that a length was declared and fits the route; counts what arrives against it.
@@ -40,13 +41,12 @@ pub enum Error {
 }
 
 /// Checks the declared length against the route and opens the budget.
-pub(crate) fn declared(route: &Route, framed: Framed) -> Result<Budget, Error> {
+pub(crate) fn declared(route: &Route, media: Declared, framed: Framed) -> Result<Budget, Error> {
+    let max = media.max_bytes(route);
     match framed.length() {
         None => Err(Error::Required),
         Some(0) => Err(Error::Empty),
-        Some(declared) if declared > route.max_bytes => {
-            Err(Error::TooLong { declared, max: route.max_bytes })
-        }
+        Some(declared) if declared > max => Err(Error::TooLong { declared, max }),
         Some(declared) => Ok(Budget { declared, seen: 0 }),
     }
 }

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod arrival;
 pub mod backoff;
 pub mod client;
+pub mod content;
 pub mod credential;
 pub mod encoding;
 pub mod framing;

@@ -3,17 +3,12 @@
 //! The node has verified the digest over the whole body before it said so, and the digest here is
 //! covered by a signature of the same key: nobody can put another's good image into this memory.
 
-use crate::permit;
+use crate::permit::MALFORMED_CODES as CODES;
 use crate::rejection_cache::{Entry, Refused, RejectionCache};
 use crate::request::Clock;
 
-/// The codes of a body that will be refused again, whenever it comes. Their order is what the cache
-/// stores: new ones go to the end.
-const CODES: [&str; 4] =
-    ["not-an-image", "image-truncated", "image-malformed", "image-unsupported"];
-
 /// The version of the code that judges bodies: a change of what it refuses changes this number.
-pub(crate) const DECODER: u32 = 1;
+pub(crate) const DECODER: u32 = 2;
 
 /// Why a body is refused without being looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -71,9 +66,8 @@ pub(crate) fn check(name: &Name, cache: &mut RejectionCache, clock: Clock) -> Re
 }
 
 /// Remembers a body, if `verdict`, the node's word to its gate, says that it is malformed.
-pub(crate) fn remember(name: &Name, verdict: &str, cache: &mut RejectionCache, clock: Clock) {
-    let code = verdict.strip_prefix(permit::VERDICT_MALFORMED).map(str::trim);
-    let number = code.and_then(|code| CODES.iter().position(|known| *known == code));
+pub(crate) fn remember(name: &Name, code: &str, cache: &mut RejectionCache, clock: Clock) {
+    let number = CODES.iter().position(|known| *known == code);
     if let Some(number) = number.and_then(|number| u8::try_from(number).ok()) {
         cache.insert(&name.entry(), Refused::MalformedBody(number), None, clock);
     }

@@ -74,7 +74,7 @@ impl Inspection {
         let admitted = findings.saw("client", client::check(route, client.address))?;
         let identity = findings.saw("content-encoding", encoding::check(head.headers))?;
         let media = findings.saw("media-type", media_type::check(route, head.headers))?;
-        let length = findings.saw("length", length::declared(route, framed))?;
+        let length = findings.saw("length", length::declared(route, media, framed))?;
         findings.length(length.declared());
         let route = Arc::clone(route);
         Ok(Plain { route, client, framed, identity, media, length, admitted })

@@ -6,7 +6,8 @@ use super::answer::Then;
 use super::{Inspection, Step, Tail};
 use crate::address::Client;
 use crate::checks::arrival::{self, Arrival, Complete};
-use crate::checks::image::{self, HeaderReader};
+use crate::checks::content::Content;
+use crate::checks::image;
 use crate::checks::{admission, length};
 use crate::findings::{Findings, Refused};
 use crate::policy::BodyRule;
@@ -14,7 +15,7 @@ use crate::quota::Charge;
 use crate::signature::BodyMac;
 use crate::store::{FirstUse, Lookup};
 use crate::verdict::{HeadEvidence, Permit, Release};
-use crate::{Rejection, Route};
+use crate::{ImageHeader, Rejection, Route};
 
 /// Waiting for the beginning of the body, up to the end of the image header; on a route that holds
 /// bodies back, for all of it.
@@ -29,7 +30,8 @@ pub(super) struct Body {
     pub(super) evidence: HeadEvidence,
     pub(super) route: Arc<Route>,
     client: Client,
-    header: Header,
+    /// The image header, once it was judged and paid for.
+    paid: Option<(image::Within, Vec<Charge>)>,
     arrival: Arrival,
     /// What the bytes so far amount to. A fault of the whole body is told only once the image
     /// header was judged and paid for, so that where the body is cut makes no difference.
@@ -37,13 +39,6 @@ pub(super) struct Body {
     hold: bool,
     /// The nonce of a signature that verifies only with the body, until it is recorded.
     unrecorded: Option<FirstUse>,
-}
-
-enum Header {
-    /// Its end was not seen yet.
-    Reading(HeaderReader),
-    /// It was judged and paid for; the rest of the body is held as well.
-    Paid(image::Within, Vec<Charge>),
 }
 
 impl NeedsPrefix {
@@ -58,7 +53,7 @@ impl NeedsPrefix {
         mac: Option<BodyMac>,
     ) -> Self {
         let header_bytes = inspection.filter.policy.header_bytes;
-        let reader = HeaderReader::new(evidence.media.format(), length.declared(), header_bytes);
+        let content = Content::new(&route, evidence.media, header_bytes);
         let digest = evidence.who.signed.as_ref().and_then(|signed| signed.digest);
         let hold = route.body == BodyRule::Hold || mac.is_some();
         let policy = &inspection.filter.policy;
@@ -67,8 +62,8 @@ impl NeedsPrefix {
             evidence,
             route,
             client,
-            header: Header::Reading(reader),
-            arrival: Arrival::new(length, digest, mac),
+            paid: None,
+            arrival: Arrival::new(length, content, digest, mac),
             arrived: Ok(None),
             hold,
             unrecorded,
@@ -87,39 +82,35 @@ impl NeedsPrefix {
 
     /// Inspects the next piece of the body. Where it is cut makes no difference.
     pub fn chunk(mut self, chunk: &[u8]) -> Step {
-        let Body { header, arrival, arrived, .. } = &mut *self.body;
-        let shown = arrival.shown(chunk);
+        let Body { paid, arrival, arrived, .. } = &mut *self.body;
         if arrived.is_ok() {
             *arrived = arrival.chunk(chunk);
         }
-        let Header::Reading(reader) = header else { return self.go_on() };
-        match reader.push(shown) {
-            Ok(None) if self.body.arrived.is_ok() => Step::NeedsPrefix(self),
-            Ok(None) => self.go_on(),
-            Ok(Some(header)) => self.judged(header),
-            Err(error) => {
+        match (arrival.header(), &*arrived) {
+            (Some(header), _) if paid.is_none() => self.judged(header),
+            (None, Err(arrival::Error::Content(error))) => {
+                let error = error.clone();
                 let _: Result<(), _> = self.inspection.findings.saw("image", Err(&error));
                 self.inspection.refuse(error.into())
             }
+            _ => self.go_on(),
         }
     }
 
     /// The body ended before it was released.
     pub fn end(self) -> Refused {
         let Self { mut inspection, body } = self;
-        let (check, rejection): (_, Rejection) =
-            match (body.arrived, body.arrival.end(), body.header) {
-                (Err(error), _, _) | (Ok(_), Err(error), _) => ("body", error.into()),
-                (Ok(_), Ok(_), Header::Reading(header)) => ("image", header.end().into()),
-                // A whole body that was paid for has been released.
-                (Ok(_), Ok(_), Header::Paid(..)) => ("body", arrival::Error::AfterEnd.into()),
-            };
-        let _: Result<(), _> = inspection.findings.saw(check, Err(&rejection));
+        let rejection: Rejection = match (body.arrived, body.arrival.end()) {
+            (Err(error), _) | (Ok(_), Err(error)) => error.into(),
+            // A whole body has been released, or refused.
+            (Ok(_), Ok(_)) => arrival::Error::AfterEnd.into(),
+        };
+        let _: Result<(), _> = inspection.findings.saw("body", Err(&rejection));
         inspection.findings.refused(rejection)
     }
 
     /// The image header is known: is it within limits, and what does it cost?
-    fn judged(self, header: image::ImageHeader) -> Step {
+    fn judged(self, header: ImageHeader) -> Step {
         let Self { mut inspection, body } = self;
         let within = image::within(header, &body.route.image);
         let within = match inspection.findings.saw("image", within) {
@@ -150,26 +141,32 @@ impl NeedsPrefix {
     ) -> Step {
         self.inspection.findings.admitted(&paid);
         self.body.evidence.admitted.extend(paid);
-        self.body.header = Header::Paid(within, charges);
+        self.body.paid = Some((within, charges));
         self.go_on()
     }
 
     /// Releases the request once everything that it waits for is there.
     pub(super) fn go_on(self) -> Step {
         let Self { mut inspection, mut body } = self;
-        match (&body.arrived, &body.header) {
+        match (&body.arrived, &body.paid) {
             (Err(error), _) => {
                 let error = error.clone();
                 let _: Result<(), _> = inspection.findings.saw("body", Err(&error));
-                return inspection.refuse(error.into());
+                // What is signed was judged by its digest first.
+                let known = matches!(error, arrival::Error::Content(_));
+                let name = known.then(|| {
+                    body.evidence.who.remembered_name(&body.route, inspection.filter.epoch)
+                });
+                let refused = inspection.findings.refused(error.into());
+                return Step::Reject(refused.of_body(name.flatten()));
             }
             (Ok(None), _) if body.hold => {}
-            (Ok(_), Header::Reading(_)) => {}
-            (Ok(_), Header::Paid(..)) if body.unrecorded.is_some() => {
+            (Ok(_), None) => {}
+            (Ok(_), Some(_)) if body.unrecorded.is_some() => {
                 let lookup = Lookup::Admit { nonce: body.unrecorded.take(), charges: Vec::new() };
                 return inspection.ask(lookup, Then::Record(body));
             }
-            (Ok(_), Header::Paid(within, charges)) => {
+            (Ok(_), Some((within, charges))) => {
                 let (within, charges) = (*within, charges.clone());
                 return Step::Release(inspection.release(*body, within, charges));
             }

@@ -27,11 +27,6 @@ impl Tail {
         Self { arrival, findings, charges, name }
     }
 
-    /// Whether the bytes must be shown, and not only counted.
-    pub fn reads(&self) -> bool {
-        self.arrival.reads()
-    }
-
     /// Judges the next bytes, before they are sent on.
     pub fn chunk(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
         self.arrival.chunk(chunk)?;
@@ -54,6 +49,14 @@ impl Tail {
         &self.findings
     }
 
+    /// Remembers that this body was refused with `rejection`, if it is one that would be refused again:
+    /// one whose signed digest was verified first.
+    pub fn remember(&self, rejection: &Rejection, cache: &mut RejectionCache, clock: Clock) {
+        if let Some(name) = &self.name {
+            remembered::remember(name, rejection.code(), cache, clock);
+        }
+    }
+
     /// Does what the node asks of its gate with `verdict`, the value of
     /// [`permit::VERDICT_HEADER`](crate::permit::VERDICT_HEADER) in its answer: gives back what an
     /// image cost that was refused unseen, or remembers a malformed one. To be called once.
@@ -66,8 +69,10 @@ impl Tail {
     ) {
         if verdict == permit::VERDICT_REFUND {
             store.refund(&self.charges, clock);
-        } else if let Some(name) = &self.name {
-            remembered::remember(name, verdict, cache, clock);
+        } else if let Some(name) = &self.name
+            && let Some(code) = verdict.strip_prefix(permit::VERDICT_MALFORMED)
+        {
+            remembered::remember(name, code.trim(), cache, clock);
         }
     }
 }

@@ -1,14 +1,23 @@
 //! What a request to one method and path may carry.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Format;
 use crate::address::AddressList;
+use crate::envelope::Form;
 
-/// The largest body in bytes that a gate holds back whole.
+/// The largest image in bytes that a gate holds back whole.
 pub const HELD_BYTES_MAX: u64 = 1024 * 1024;
+/// The largest body in bytes that a gate holds back whole: such an image in its envelope.
+pub const HELD_BODY_MAX: u64 = 1536 * 1024;
 /// The greatest weight of a route.
 pub const WEIGHT_MAX: u32 = 1000;
+/// The most scans of a progressive JPEG, whatever the policy says.
+pub const SCANS_MAX: u32 = 1000;
+/// The most scans of a progressive JPEG where the policy does not say.
+pub const SCANS_DEFAULT: u32 = 64;
 
 /// One method and path, and what a request to it may carry.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,10 +32,12 @@ pub struct Route {
     pub scopes: Vec<String>,
     /// Image formats the body may have.
     pub formats: Vec<Format>,
-    /// The largest body in bytes.
+    /// The largest image in bytes; its envelope comes on top.
     pub max_bytes: u64,
     /// What the image may be.
     pub image: ImageLimits,
+    /// The envelopes the body may come in, beside the image alone, and what they may carry.
+    pub form: Option<Arc<Form>>,
     /// Whether a request must be signed.
     pub signature: SignatureRule,
     /// When the request goes on.
@@ -50,6 +61,8 @@ pub struct ImageLimits {
     pub max_pixels: u64,
     /// The most frames of an animation; 1 refuses animations.
     pub max_frames: u32,
+    /// The most scans of a progressive JPEG; fewer if it is large.
+    pub max_scans: u32,
 }
 
 /// Whether a request must be signed.

@@ -11,11 +11,11 @@ use http::header::{
 use serde::Serialize;
 
 use crate::checks::{
-    admission, arrival, backoff, client, credential, encoding, framing, image, length, media_type,
-    permission, remembered, route, target,
+    admission, arrival, backoff, client, content, credential, encoding, framing, length,
+    media_type, permission, remembered, route, target,
 };
 use crate::permit::PermitId;
-use crate::{body, permit, signature};
+use crate::{body, image, permit, signature};
 
 /// What the `type` of a problem starts with; the code follows.
 pub const TYPE_PREFIX: &str = "urn:lunette:problem:";
@@ -62,6 +62,9 @@ pub enum Rejection {
     /// See [`arrival`].
     #[error(transparent)]
     Arrival(#[from] arrival::Error),
+    /// See [`content`].
+    #[error(transparent)]
+    Content(#[from] content::Error),
     /// See [`image`].
     #[error(transparent)]
     Image(#[from] image::Error),
@@ -135,9 +138,9 @@ impl Rejection {
         let mut fields = match self {
             Self::Route(route::Error::Method { allowed }) => vec![(ALLOW, allowed.join(", "))],
             Self::MediaType(error) => vec![(ACCEPT, error.accept())],
-            Self::Image(
-                image::Error::NotAnImage { declared } | image::Error::OtherFormat { declared, .. },
-            ) => vec![(ACCEPT, declared.media_type().to_owned())],
+            Self::Content(error) | Self::Arrival(arrival::Error::Content(error)) => {
+                error.accept().map(|accept| (ACCEPT, accept)).into_iter().collect()
+            }
             Self::Encoding(_) => vec![(ACCEPT_ENCODING, "identity".to_owned())],
             Self::Admission(admission::Error::Exceeded { quota, .. }) => {
                 admission::rate_limit(std::slice::from_ref(quota))

@@ -5,10 +5,10 @@ use http::StatusCode;
 use super::Rejection;
 use crate::api_key::Malformed;
 use crate::checks::{
-    admission, arrival, backoff, client, credential, encoding, framing, image, length, media_type,
-    permission, route, target,
+    admission, arrival, backoff, client, content, credential, encoding, framing, length,
+    media_type, permission, route, target,
 };
-use crate::{body, jwt, permit, signature};
+use crate::{body, envelope, image, jwt, permit, signature};
 
 /// A status, and a stable code that clients and vectors match on.
 type Outcome = (StatusCode, &'static str);
@@ -32,13 +32,15 @@ impl Rejection {
                 media_type::Error::Missing { .. } => {
                     (S::UNSUPPORTED_MEDIA_TYPE, "media-type-missing")
                 }
-                media_type::Error::NotAccepted { .. } => {
+                media_type::Error::NotAccepted { .. } | media_type::Error::JsonParameter { .. } => {
                     (S::UNSUPPORTED_MEDIA_TYPE, "media-type-not-accepted")
                 }
+                media_type::Error::Boundary { .. } => (S::BAD_REQUEST, "multipart-boundary"),
             },
             Self::Length(error) => length_outcome(error),
             Self::Arrival(error) => match error {
                 arrival::Error::Length(error) => length_outcome(error),
+                arrival::Error::Content(error) => content_outcome(error),
                 arrival::Error::Digest(_) => (S::BAD_REQUEST, "digest-differs"),
                 arrival::Error::Signature(error) => signature_outcome(error),
                 arrival::Error::AfterEnd => (S::SERVICE_UNAVAILABLE, "gate-unavailable"),
@@ -59,6 +61,7 @@ impl Rejection {
                 backoff::Error::Failing { .. } => (S::TOO_MANY_REQUESTS, "too-many-failures"),
                 backoff::Error::Rationed { .. } => (S::TOO_MANY_REQUESTS, "verification-rationed"),
             },
+            Self::Content(error) => content_outcome(error),
             Self::Image(error) => image_outcome(error),
             Self::Permit(
                 permit::Invalid::Malformed
@@ -112,11 +115,58 @@ fn admission_outcome(error: &admission::Error) -> Outcome {
     }
 }
 
+fn content_outcome(error: &content::Error) -> Outcome {
+    match error {
+        content::Error::Envelope(error) => envelope_outcome(error),
+        content::Error::Image(error) | content::Error::NotTaken { error, .. } => {
+            image_outcome(error)
+        }
+        content::Error::TooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-long"),
+    }
+}
+
+fn envelope_outcome(error: &envelope::Error) -> Outcome {
+    use StatusCode as S;
+    use envelope::Error as E;
+    match error {
+        E::Boundary => (S::BAD_REQUEST, "multipart-boundary"),
+        E::Preamble
+        | E::BoundaryLine
+        | E::Epilogue
+        | E::PartHeader { .. }
+        | E::PartEncoded { .. }
+        | E::Disposition { .. }
+        | E::FormEnds => (S::BAD_REQUEST, "multipart-malformed"),
+        E::Json { .. } | E::JsonEnds => (S::BAD_REQUEST, "json-malformed"),
+        E::Base64 { .. } | E::DataUrl { .. } => (S::BAD_REQUEST, "base64-malformed"),
+        E::ImageType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "media-type-not-accepted"),
+        E::ImageTooLate { .. } => (S::BAD_REQUEST, "file-too-late"),
+        E::ImageMissing { .. } => (S::BAD_REQUEST, "file-missing"),
+        E::Missing { .. } => (S::BAD_REQUEST, "field-missing"),
+        E::Unknown { .. } => (S::BAD_REQUEST, "field-unknown"),
+        E::Repeated { .. } => (S::BAD_REQUEST, "field-repeated"),
+        E::TooLong { .. } => (S::BAD_REQUEST, "field-too-long"),
+        E::NotOneOf { .. } => (S::BAD_REQUEST, "field-value"),
+        E::TextType { .. }
+        | E::TextIsFile { .. }
+        | E::NotFlat { .. }
+        | E::ImageNotText { .. }
+        | E::NotUtf8 { .. }
+        | E::NotText { .. } => (S::BAD_REQUEST, "field-malformed"),
+        E::AfterEnd => (S::SERVICE_UNAVAILABLE, "gate-unavailable"),
+    }
+}
+
 fn image_outcome(error: &image::Error) -> Outcome {
     use StatusCode as S;
     match error {
-        image::Error::NotAnImage { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "not-an-image"),
+        image::Error::NotAnImage { .. } | image::Error::NoImage { .. } => {
+            (S::UNSUPPORTED_MEDIA_TYPE, "not-an-image")
+        }
         image::Error::OtherFormat { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "image-type-differs"),
+        image::Error::FormatNotTaken { .. } => {
+            (S::UNSUPPORTED_MEDIA_TYPE, "media-type-not-accepted")
+        }
         image::Error::Truncated { .. } | image::Error::TailMissing { .. } => {
             (S::UNPROCESSABLE_ENTITY, "image-truncated")
         }
@@ -126,6 +176,12 @@ fn image_outcome(error: &image::Error) -> Outcome {
         image::Error::TooLarge { .. } => (S::UNPROCESSABLE_ENTITY, "image-too-large"),
         image::Error::TooManyPixels { .. } => (S::UNPROCESSABLE_ENTITY, "image-too-many-pixels"),
         image::Error::TooManyFrames { .. } => (S::UNPROCESSABLE_ENTITY, "image-too-many-frames"),
+        image::Error::TooManyScans { .. } => (S::UNPROCESSABLE_ENTITY, "image-too-many-scans"),
+        image::Error::MetadataTooLarge { .. } => {
+            (S::UNPROCESSABLE_ENTITY, "image-metadata-too-large")
+        }
+        image::Error::TrailingData { .. } => (S::UNPROCESSABLE_ENTITY, "image-trailing-data"),
+        image::Error::Polyglot { .. } => (S::UNPROCESSABLE_ENTITY, "image-polyglot"),
     }
 }
 

@@ -78,6 +78,8 @@ fn a_policy_with_every_field_fits_the_schema() {
         ("body", json!("hold")),
         ("max_bytes", json!(1024)),
         ("weight", json!(2)),
+        ("max_scans", json!(100)),
+        ("form", form()),
         ("clients", json!({ "allow": ["192.0.2.0/24"], "deny": [] })),
         ("mode", json!("report")),
     ] {
@@ -87,11 +89,28 @@ fn a_policy_with_every_field_fits_the_schema() {
     for field in schema["properties"].as_object().unwrap().keys() {
         assert!(policy.get(field).is_some(), "{field} is not tried");
     }
+    for (definition, pointer) in [("Form", "/routes/0/form"), ("Field", "/routes/0/form/fields/0")]
+    {
+        for field in schema["$defs"][definition]["properties"].as_object().unwrap().keys() {
+            let tried = policy.pointer(pointer).unwrap().get(field);
+            assert!(tried.is_some(), "{pointer}/{field} is not tried");
+        }
+    }
     for field in schema["$defs"]["Route"]["properties"].as_object().unwrap().keys() {
         assert!(policy["routes"][0].get(field).is_some(), "routes[0].{field} is not tried");
     }
     fits(&policy, &schema).unwrap();
     Policy::parse(policy.to_string().as_bytes()).unwrap();
+}
+
+fn form() -> Value {
+    json!({
+        "multipart": "file", "json": "image",
+        "fields": [{
+            "name": "output", "max_bytes": 16, "text": "token", "values": ["cutout", "mask"],
+            "required": false,
+        }],
+    })
 }
 
 #[test]
@@ -113,6 +132,11 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("/routes/0/max_frames", json!(0)),
         ("/routes/0/weight", json!(1001)),
         ("/routes/0/mode", json!("off")),
+        ("/routes/0/max_scans", json!(1001)),
+        ("/routes/0/form", json!({ "fields": [] })),
+        ("/routes/0/form", json!({ "json": "" })),
+        ("/routes/0/form", json!({ "json": "a", "fields": [{ "name": "b" }] })),
+        ("/routes/0/form", json!({ "json": "a", "fields": [{ "name": "b", "text": "html" }] })),
         ("/routes/0/clients", json!({ "permit": [] })),
         ("/routes/0/max_bytes", Value::Null),
     ] {

@@ -4,6 +4,7 @@
 
 mod authority;
 mod failures;
+mod form;
 mod issuer;
 mod name;
 mod proxies;

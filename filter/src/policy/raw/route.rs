@@ -1,18 +1,21 @@
 //! A route in the policy file.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
+use super::form::{self, RawForm};
 use super::name::Name;
 use crate::Format;
 use crate::address::AddressList;
 use crate::checks::target;
 use crate::key::SCOPES_MAX;
 use crate::policy::error::{PolicyError, require};
-use crate::policy::route::{HELD_BYTES_MAX, WEIGHT_MAX};
+use crate::policy::route::{HELD_BODY_MAX, HELD_BYTES_MAX, SCANS_DEFAULT, SCANS_MAX, WEIGHT_MAX};
 use crate::policy::units::ByteSize;
 use crate::policy::{BodyRule, ImageLimits, Mode, Route, SignatureRule};
 
-/// One method and path, and what a request to it may carry. No field that bounds something has a
+/// One method and path, and what a request to it may carry. What bounds the size of an image has no
 /// default: whoever writes a route decides.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -30,10 +33,10 @@ pub(super) struct RawRoute {
     /// Scopes a key or a token must hold, all of them.
     #[cfg_attr(feature = "schema", schemars(length(max = SCOPES_MAX)))]
     scopes: Vec<Name>,
-    /// Media types the body may have: `image/png`, `image/jpeg`, `image/webp`.
+    /// Media types the image may have: `image/png`, `image/jpeg`, `image/webp`, `image/gif`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     media_types: Vec<String>,
-    /// The largest body.
+    /// The largest image.
     max_bytes: ByteSize,
     /// The greatest width in pixels.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
@@ -47,10 +50,16 @@ pub(super) struct RawRoute {
     /// The most frames of an animation; 1 refuses animations.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     max_frames: u32,
+    /// The most scans of a progressive JPEG, each of which costs a pass over its pixels.
+    #[serde(default = "max_scans_default")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = SCANS_MAX)))]
+    max_scans: u32,
+    /// The envelopes a body may come in, beside the image alone; none if left out.
+    form: Option<RawForm>,
     /// Whether a request must be signed.
     #[serde(default)]
     signature: SignatureRule,
-    /// When the request goes on. A body that is held may have at most 1 MiB.
+    /// When the request goes on. An image that is held may have at most 1 MiB, a body 1.5 MiB.
     #[serde(default)]
     body: BodyRule,
     /// What the megapixels of an image are multiplied with before they are charged.
@@ -63,6 +72,10 @@ pub(super) struct RawRoute {
     /// What a failed check does.
     #[serde(default)]
     mode: Mode,
+}
+
+const fn max_scans_default() -> u32 {
+    SCANS_DEFAULT
 }
 
 const fn weight_default() -> u32 {
@@ -98,6 +111,17 @@ pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
     require((1..=WEIGHT_MAX).contains(&raw.weight), &field("weight"), || {
         format!("expected 1 to {WEIGHT_MAX}, got {}", raw.weight)
     })?;
+    require((1..=SCANS_MAX).contains(&raw.max_scans), &field("max_scans"), || {
+        format!("expected 1 to {SCANS_MAX}, got {}", raw.max_scans)
+    })?;
+    let form = raw.form.map(|raw| form::check(raw, &field("form"))).transpose()?;
+    let longest = form.as_ref().map_or(0, |form| form.longest(raw.max_bytes.0));
+    require(!held || longest <= HELD_BODY_MAX, &field("form"), || {
+        format!(
+            "a body that is held may have {HELD_BODY_MAX} bytes; with an image of max_bytes and all \
+             fields at their longest, a form would have {longest}"
+        )
+    })?;
     Ok(Route {
         name: raw.name.0,
         method: raw.method,
@@ -110,7 +134,9 @@ pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
             max_height: raw.max_height,
             max_pixels: raw.max_pixels,
             max_frames: raw.max_frames,
+            max_scans: raw.max_scans,
         },
+        form: form.map(Arc::new),
         signature: raw.signature,
         body: raw.body,
         weight: raw.weight,
@@ -127,7 +153,9 @@ fn formats(media_types: &[String], at: &str) -> Result<Vec<Format>, PolicyError>
         Format::from_media_type(media_type).ok_or_else(|| {
             PolicyError::new(
                 format!("{at}.media_types[{index}]"),
-                format!("expected one of image/png, image/jpeg, image/webp, got {media_type:?}"),
+                format!(
+                    "expected one of image/png, image/jpeg, image/webp, image/gif, got {media_type:?}"
+                ),
             )
         })
     };

@@ -33,6 +33,8 @@ fn what_is_left_out_is_strict() {
     let route = &policy.routes[0];
     assert_eq!((route.signature, route.body), (SignatureRule::None, BodyRule::Stream));
     assert_eq!((route.weight, route.mode), (1, Mode::Enforce));
+    assert_eq!(route.image.max_scans, 64);
+    assert_eq!(without("/routes/0/form").unwrap().routes[0].form, None);
     assert!(route.clients.admits(None));
 }
 
@@ -49,6 +51,8 @@ fn every_field_is_read() {
         ("/routes/0/body", json!("hold")),
         ("/routes/0/max_bytes", json!("1MiB")),
         ("/routes/0/weight", json!(3)),
+        ("/routes/0/max_scans", json!(100)),
+        ("/routes/0/form", json!({ "multipart": "file" })),
         ("/routes/0/clients", json!({ "allow": ["192.0.2.0/24"], "deny": ["192.0.2.1"] })),
         ("/routes/0/mode", json!("report")),
         ("/routes/0/signature", json!("with-key")),
@@ -68,6 +72,8 @@ fn every_field_is_read() {
     assert_eq!(report.quota, Quota { name, unit: Unit::Requests, limit: 5, window: 60 });
     let route = &policy.routes[0];
     assert_eq!((route.body, route.weight, route.mode), (BodyRule::Hold, 3, Mode::Report));
+    assert_eq!(route.image.max_scans, 100);
+    assert_eq!(route.form.as_ref().unwrap().multipart.as_deref(), Some("file"));
     assert_eq!(route.signature, SignatureRule::WithKey);
     assert!(!route.clients.admits(Some("192.0.2.1".parse().unwrap())));
 }
@@ -126,6 +132,8 @@ fn errors_name_the_path_of_the_field() {
         ("/routes/0/max_bytes", json!("12 parsecs"), "routes[0].max_bytes"),
         ("/routes/0/max_frames", json!(0), "routes[0].max_frames"),
         ("/routes/0/max_frames", json!("one"), "routes[0].max_frames"),
+        ("/routes/0/max_scans", json!(0), "routes[0].max_scans"),
+        ("/routes/0/max_scans", json!(1001), "routes[0].max_scans"),
         ("/routes/0/signature", json!("maybe"), "routes[0].signature"),
         ("/routes/0/body", json!("hold"), "routes[0].max_bytes"),
         ("/routes/0/weight", json!(0), "routes[0].weight"),
@@ -195,6 +203,23 @@ fn an_issuer_has_either_public_keys_or_a_secret() {
         let error = with(field, value.clone()).expect_err(field);
         assert_eq!(error.path, path, "{field} {value}: {error}");
     }
+}
+
+#[test]
+fn a_body_that_is_held_is_bounded_in_its_envelope_too() {
+    let held = |form: Value| {
+        with(&[
+            ("/routes/0/body", json!("hold")),
+            ("/routes/0/max_bytes", json!("1MiB")),
+            ("/routes/0/form", form),
+        ])
+    };
+    assert!(held(json!({ "multipart": "file", "json": "image" })).is_ok());
+    let notes = json!([{ "name": "notes", "max_bytes": "64KiB", "text": "lines" }]);
+    assert!(held(json!({ "multipart": "file", "fields": notes })).is_ok());
+    // In JSON each of its characters may be escaped.
+    let error = held(json!({ "json": "image", "fields": notes })).unwrap_err();
+    assert_eq!(error.path, "routes[0].form");
 }
 
 #[test]
