@@ -5,8 +5,8 @@ use std::rc::Rc;
 use filter::checks::credential;
 use filter::rejection::problem;
 use filter::{
-    Clock, GateIdentity, NeedsPrefix, Permit, PermitId, Refused, Rejection, Release, Reply,
-    RequestHead, Step, Tail, Unavailable, drive, permit,
+    Clock, GateIdentity, NeedsPrefix, Permit, PermitId, Refused, Rejection, RejectionCache,
+    Release, Reply, RequestHead, Step, Tail, Unavailable, drive, permit,
 };
 use http::{HeaderName, StatusCode};
 use proxy_wasm::hostcalls;
@@ -114,6 +114,7 @@ impl Stream {
                 if let Err(Stop::Late(rejection)) = &passed {
                     // The event said that the request was released; this one takes its place.
                     host::record_event(&tail.findings().rejected(rejection));
+                    self.remember(|cache, clock| tail.remember(rejection, cache, clock));
                 }
                 passed?;
                 self.state = State::Tail(tail);
@@ -161,12 +162,24 @@ impl Stream {
             self.state = State::Answered;
             if let Stop::Refused(refused) = &stop {
                 host::record_event(&refused.event());
+                if refused.knows_its_body() {
+                    self.remember(|cache, clock| refused.remember(cache, clock));
+                }
             }
             let (reply, code, reason) = stop.answer(self.id);
             host::record_verdict(code, reason, self.id);
             host::send(&reply);
             Action::Pause
         })
+    }
+
+    /// Remembers a body that would be refused again. What cannot be remembered now is judged again.
+    fn remember(&self, what: impl FnOnce(&mut RejectionCache, Clock)) {
+        if let Ok(clock) = clock::clock()
+            && let Ok(mut cache) = self.plugin.cache.try_borrow_mut()
+        {
+            what(&mut cache, clock);
+        }
     }
 
     /// Does what the node asks of its gate, once.
@@ -206,11 +219,7 @@ impl Stop {
 
 /// Judges more of a body whose head has gone on: only what is new is shown then.
 fn pass(tail: &mut Tail, size: usize, end_of_stream: bool) -> Result<(), Stop> {
-    if tail.reads() {
-        tail.chunk(&host::request_body(0, size)?)?;
-    } else {
-        tail.skip(size)?;
-    }
+    tail.chunk(&host::request_body(0, size)?)?;
     if end_of_stream {
         tail.end()?;
     }

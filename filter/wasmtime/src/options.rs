@@ -19,7 +19,7 @@ pub struct GateOptions {
     /// less would mistake a thread that the system set aside for a filter that loops.
     pub call_deadline: Duration,
     /// The most body bytes held for a request while the filter pauses, beside the chunk at hand
-    /// (at most 64 KiB); 1 MiB by default, and 413 beyond it.
+    /// (at most 64 KiB); 1.5 MiB by default, and 413 beyond it: a MiB of image header in base64.
     pub held_bytes: usize,
     /// The most body bytes held for all requests together; 64 MiB by default, and 503 beyond it.
     pub held_total_bytes: usize,
@@ -41,7 +41,7 @@ impl Default for GateOptions {
             vms: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             memory_bytes: 64 << 20,
             call_deadline: Duration::from_millis(100),
-            held_bytes: 1 << 20,
+            held_bytes: 3 << 19,
             held_total_bytes: 64 << 20,
             body_idle: Duration::from_secs(10),
             body_deadline: Duration::from_mins(1),
