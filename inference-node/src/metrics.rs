@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use filter::Format;
+use filter::image::Extras;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -23,10 +25,26 @@ struct Answer {
     code: String,
 }
 
+/// What an image that was inspected is.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Image {
+    /// The format's name.
+    format: &'static str,
+}
+
+/// What was recognised beside an image.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Beside {
+    /// Its name.
+    extra: &'static str,
+}
+
 /// The counts of one process.
 pub struct Metrics {
     registry: Registry,
     answers: Family<Answer, Counter>,
+    images: Family<Image, Counter>,
+    extras: Family<Beside, Counter>,
     queued: Histogram,
     ran: Histogram,
 }
@@ -56,6 +74,14 @@ impl Metrics {
             "Requests answered, by who answered and code",
             answers.clone(),
         );
+        let images = Family::default();
+        registry.register("images", "Images that passed the inspection, by format", images.clone());
+        let extras = Family::default();
+        registry.register(
+            "image_extras",
+            "What was recognised beside images and not decoded, such as gain maps and films",
+            extras.clone(),
+        );
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let (queued, ran) = (seconds(), seconds());
         registry.register_with_unit(
@@ -66,12 +92,21 @@ impl Metrics {
         );
         registry.register_with_unit("inference", "Time the model ran", Unit::Seconds, ran.clone());
         registry.register_collector(Box::new(Watch(Arc::new(watched))));
-        Self { registry, answers, queued, ran }
+        Self { registry, answers, images, extras, queued, ran }
     }
 
     /// Counts an answer.
     pub fn answer(&self, by: &'static str, code: &str) {
         self.answers.get_or_create(&Answer { by, code: code.to_owned() }).inc();
+    }
+
+    /// Counts an image that passed the inspection.
+    pub fn image(&self, format: Format, extras: Extras) {
+        let format = format.media_type().trim_start_matches("image/");
+        self.images.get_or_create(&Image { format }).inc();
+        for extra in extras.iter() {
+            self.extras.get_or_create(&Beside { extra: extra.name() }).inc();
+        }
     }
 
     /// Counts a finished job.

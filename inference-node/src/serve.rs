@@ -22,7 +22,7 @@ use crate::config::{self, Config, EMBEDDED_GATE};
 use crate::engine::{Engine, EngineError, EngineLimits};
 use crate::keys::{Publisher, StoreError};
 use crate::metrics::{Metrics, Watched};
-use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError};
+use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError, Photo, Wanted};
 use crate::models::cache::Cache;
 use crate::models::weights;
 use crate::provision::Provisions;
@@ -243,7 +243,8 @@ fn load_model(config: &Config) -> Result<Arc<Engine<BackgroundRemoval>>, ServeEr
 
 async fn first_run(engine: &Engine<BackgroundRemoval>) -> Result<(), ServeError> {
     let turn = engine.admit()?.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    let done = engine.run(turn, DynamicImage::new_rgb8(32, 32)).await?;
+    let photo = Photo { image: DynamicImage::new_rgb8(32, 32), wanted: Wanted::default() };
+    let done = engine.run(turn, photo).await?;
     tracing::info!(milliseconds = done.ran.as_millis(), "the model has run");
     Ok(())
 }

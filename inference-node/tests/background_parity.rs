@@ -25,7 +25,12 @@ use candle_core::Device;
 use image::{DynamicImage, ImageFormat, RgbaImage};
 use inference_node::{
     image::decode::{Expected, Limits, decode},
-    models::{Model, background::BackgroundRemoval, cache::Cache, weights::card},
+    models::{
+        Model,
+        background::{BackgroundRemoval, Photo, Wanted},
+        cache::Cache,
+        weights::card,
+    },
 };
 
 /// The greatest difference of alpha that is allowed at any pixel.
@@ -97,7 +102,8 @@ fn read(
 }
 
 fn cut_out(model: &BackgroundRemoval, image: DynamicImage) -> RgbaImage {
-    model.run(&[image]).unwrap().remove(0)
+    let photo = Photo { image, wanted: Wanted::Cutout };
+    model.run(&[photo]).unwrap().remove(0).into_rgba8()
 }
 
 fn theirs(folder: &Path, name: &str) -> RgbaImage {

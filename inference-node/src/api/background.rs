@@ -1,23 +1,25 @@
-//! `POST /v1/background-removal`: an image in, a PNG with alpha out.
+//! `POST /v1/background-removal`: an image in, a PNG with alpha out, or the alpha alone.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
-use filter::body::CleanImage;
+use filter::body::{CleanImage, Fields};
 use filter::policy::ImageLimits;
 use filter::{Claims, Format, KeyRing, PermitId, hex};
 use image::{DynamicImage, ImageFormat};
 
+use super::blocking::on_a_thread;
 use super::error::ApiError;
 use super::{Admitted, Node};
 use crate::clock;
 use crate::engine::EngineError;
 use crate::image::decode::{self, Expected, Limits};
 use crate::image::encode;
+use crate::models::background::{Photo, Wanted};
 
 /// Bytes a decoder may use for each pixel of the image: 16-bit RGBA, as much again to turn it by
 /// its EXIF orientation, and the decoder's own buffers.
@@ -49,18 +51,20 @@ async fn cut_out<K: KeyRing>(
     body: Body,
 ) -> Result<Response<Body>, ApiError> {
     let Admitted { claims, image, limits, slot } = node.admit(claims, body).await?;
+    let wanted = wanted(image.fields())?;
     let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
     // Not earlier: whoever was sent away by then may come again.
     node.permits.use_once(&claims, clock::now())?;
     // The turn goes with the image, also where a client who leaves drops this future.
     let ((image, turn), decoding) =
         on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;
-    let done = node.background.run(turn, image).await.map_err(ApiError::Run)?;
+    let photo = Photo { image, wanted };
+    let done = node.background.run(turn, photo).await.map_err(ApiError::Run)?;
     node.metrics.inference(done.queued, done.ran);
-    let (cutout, turn) = (done.output, done.turn);
+    let (picture, turn) = (done.output, done.turn);
     let (png, encoding) = on_a_thread(move || {
-        let png = encode::png(&cutout).map_err(|error| ApiError::Encode(error.to_string()));
-        drop((cutout, turn));
+        let png = encode::png(&picture).map_err(|error| ApiError::Encode(error.to_string()));
+        drop((picture, turn));
         png
     })
     .await?;
@@ -74,6 +78,12 @@ async fn cut_out<K: KeyRing>(
     Ok(answer(claims.id, png, &timing))
 }
 
+/// What the form asks for: the field `output`, where the route takes it.
+fn wanted(fields: &Fields) -> Result<Wanted, ApiError> {
+    let named = |name| Wanted::named(name).ok_or(ApiError::NoOutput);
+    fields.text("output").map_or(Ok(Wanted::default()), named)
+}
+
 /// Decodes an image that was inspected: nothing else can be passed here.
 fn decode_clean(image: &CleanImage<Bytes>, limits: ImageLimits) -> Result<DynamicImage, ApiError> {
     let (width, height) = image.dimensions();
@@ -81,6 +91,7 @@ fn decode_clean(image: &CleanImage<Bytes>, limits: ImageLimits) -> Result<Dynami
         Format::Png => ImageFormat::Png,
         Format::Jpeg => ImageFormat::Jpeg,
         Format::Webp => ImageFormat::WebP,
+        Format::Gif => ImageFormat::Gif,
     };
     let limits = Limits {
         max_width: limits.max_width,
@@ -88,18 +99,6 @@ fn decode_clean(image: &CleanImage<Bytes>, limits: ImageLimits) -> Result<Dynami
         max_alloc: u64::from(width) * u64::from(height) * DECODE_BYTES_PER_PIXEL + DECODE_BYTES,
     };
     Ok(decode::decode(image.bytes(), Expected { format, width, height }, limits)?)
-}
-
-/// Runs work that would hold up other requests on a thread of its own, and times it. A panic in a
-/// codec harms only its own request.
-async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<(T, Duration), ApiError> {
-    let started = Instant::now();
-    let output = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| ApiError::Encode("a codec panicked".to_owned()))??;
-    Ok((output, started.elapsed()))
 }
 
 fn answer(id: PermitId, png: Vec<u8>, timing: &str) -> Response<Body> {

@@ -13,11 +13,6 @@ use crate::clock;
 use crate::engine::EngineError;
 use crate::image::decode::DecodeError;
 
-/// The codes of a body that will be refused again whenever it comes: not those of a limit, which may
-/// change, nor those that depend on what else the request says.
-const MALFORMED: [&str; 4] =
-    ["not-an-image", "image-truncated", "image-malformed", "image-unsupported"];
-
 /// Why the node refused or failed a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -42,6 +37,9 @@ pub enum ApiError {
     /// The result could not be encoded.
     #[error("the result could not be encoded: {0}")]
     Encode(String),
+    /// The policy takes a value of the field `output` that this node does not know.
+    #[error("\"output\": expected cutout or mask")]
+    NoOutput,
     /// No handler here takes the path, though the policy routes it.
     #[error("the policy routes this path to the node, but the node has no such endpoint")]
     NoEndpoint,
@@ -88,6 +86,7 @@ impl ApiError {
                 EngineError::Stopped => (S::SERVICE_UNAVAILABLE, "draining"),
             },
             Self::Encode(_) => (S::INTERNAL_SERVER_ERROR, "encode-failed"),
+            Self::NoOutput => (S::BAD_REQUEST, "field-value"),
             Self::NoEndpoint => (S::NOT_FOUND, "endpoint-unknown"),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining"),
         }
@@ -159,7 +158,7 @@ impl ApiError {
         // A digest in the permit was verified before the image was looked at, so the refusal is of
         // that body, and not of one with a digest that it only claims.
         permit.and_then(|permit| permit.content_digest.as_ref())?;
-        let code = MALFORMED.into_iter().find(|code| *code == self.code())?;
+        let code = permit::MALFORMED_CODES.into_iter().find(|code| *code == self.code())?;
         HeaderValue::try_from(format!("{} {code}", permit::VERDICT_MALFORMED)).ok()
     }
 
@@ -172,6 +171,7 @@ impl ApiError {
             | Self::Upload(_)
             | Self::Rejected(_)
             | Self::Engine(_)
+            | Self::NoOutput
             | Self::NoEndpoint
             | Self::Draining => true,
             Self::Decode(_) | Self::Run(_) | Self::Encode(_) => false,

@@ -4,6 +4,7 @@
 //! inspection, admission, its turn, single use of permit and nonce, decoding, model.
 
 pub mod background;
+mod blocking;
 pub mod error;
 pub mod operator;
 pub mod permit;
@@ -27,6 +28,7 @@ use crate::engine::{Engine, Slot};
 use crate::metrics::Metrics;
 use crate::models::background::BackgroundRemoval;
 use crate::shutdown::Drain;
+use blocking::on_a_thread;
 use error::ApiError;
 use permit::{PermitError, Permits};
 use upload::{Holder, Uploads};
@@ -100,8 +102,14 @@ impl<K: KeyRing> Node<K> {
         let bytes = upload.receive(body).await?;
         let path = claims.target.split('?').next().unwrap_or_default();
         let route = self.policy.route(&claims.method, path).map_err(|_| ApiError::NoEndpoint)?;
-        let image = body::inspect(bytes, &claims, &route.image)?;
+        let (route, limits) = (Arc::clone(route), route.image);
+        let ((claims, image), _) = on_a_thread(move || {
+            let image = body::inspect(bytes, &claims, &route)?;
+            Ok((claims, image))
+        })
+        .await?;
+        self.metrics.image(image.format(), image.extras());
         let slot = self.background.admit()?;
-        Ok(Admitted { claims, image, limits: route.image, slot })
+        Ok(Admitted { claims, image, limits, slot })
     }
 }

@@ -1,7 +1,9 @@
 use ::image::ImageError;
 use ::image::error::{LimitError, LimitErrorKind};
 use filter::body;
-use filter::checks::{admission, credential, image, length};
+use filter::checks::content::Error as Content;
+use filter::checks::{admission, credential, length};
+use filter::image::{self, Foreign};
 use filter::permit::{Credential, Invalid};
 use filter::policy::Mode;
 use filter::{Environment, Format, KeyId};
@@ -78,7 +80,7 @@ fn what_is_refused_before_decoding_for_want_of_room_is_given_back() {
 
 #[test]
 fn what_the_client_did_or_what_was_decoded_is_not_given_back() {
-    let errors: [ApiError; 14] = [
+    let errors: [ApiError; 15] = [
         UploadError::TimedOut.into(),
         UploadError::TooSlow.into(),
         UploadError::Aborted.into(),
@@ -92,6 +94,7 @@ fn what_the_client_did_or_what_was_decoded_is_not_given_back() {
         ApiError::Run(EngineError::WaitedTooLong),
         ApiError::Run(EngineError::Stopped),
         ApiError::Encode("x".into()),
+        ApiError::NoOutput,
         ApiError::NoEndpoint,
     ];
     for error in errors {
@@ -104,7 +107,14 @@ fn what_the_client_did_or_what_was_decoded_is_not_given_back() {
 fn a_malformed_body_is_told_to_the_gate_where_its_digest_was_verified() {
     let malformed = || {
         [
-            rejected(image::Error::NotAnImage { declared: Format::Png }),
+            rejected(Content::from(image::Error::NotAnImage {
+                declared: Format::Png,
+                found: None,
+            })),
+            rejected(Content::from(image::Error::Polyglot {
+                format: Format::Png,
+                foreign: Foreign::Zip,
+            })),
             DecodeError::Malformed(limits()).into(),
             DecodeError::Unsupported("x".into()).into(),
         ]
@@ -121,10 +131,14 @@ fn a_malformed_body_is_told_to_the_gate_where_its_digest_was_verified() {
 
 #[test]
 fn limits_and_mismatches_are_not_called_malformed() {
-    let errors: [ApiError; 5] = [
+    let errors: [ApiError; 6] = [
         DecodeError::OverLimit(limits()).into(),
         rejected(body::Error::Differs),
-        rejected(image::Error::OtherFormat { declared: Format::Png, found: Format::Jpeg }),
+        rejected(Content::from(image::Error::OtherFormat {
+            declared: Format::Png,
+            found: Format::Jpeg,
+        })),
+        rejected(Content::from(image::Error::TooManyScans { max: 64 })),
         rejected(image::Error::TooManyPixels { pixels: 2, max: 1 }),
         UploadError::TimedOut.into(),
     ];

@@ -34,6 +34,11 @@ impl Matte {
         &self.0
     }
 
+    /// The alpha channel, alone.
+    pub fn into_alpha(self) -> GrayImage {
+        self.0
+    }
+
     /// The image over a transparent black canvas, through the matte.
     ///
     /// As in rembg this fades colour together with alpha: a pixel at half alpha keeps half of its red, green, blue

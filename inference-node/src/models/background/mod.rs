@@ -11,7 +11,7 @@ pub mod preprocess;
 use std::path::Path;
 
 use candle_core::{Device, Module, Tensor};
-use image::{DynamicImage, RgbaImage};
+use image::DynamicImage;
 
 use self::{
     matte::Matte,
@@ -38,7 +38,7 @@ impl BackgroundRemoval {
     }
 
     /// The mattes of `images`, each of its own image's size.
-    pub fn mattes(&self, images: &[DynamicImage]) -> Result<Vec<Matte>, ModelError> {
+    pub fn mattes(&self, images: &[&DynamicImage]) -> Result<Vec<Matte>, ModelError> {
         if images.is_empty() {
             return Ok(Vec::new());
         }
@@ -49,22 +49,55 @@ impl BackgroundRemoval {
         let batch = Tensor::stack(&inputs, 0)?; // [B, 3, 320, 320]
         let saliency = self.network.forward(&batch)?.squeeze(1)?; // [B, 320, 320]
         let saliency = saliency.to_device(&Device::Cpu)?.to_vec3::<f32>()?;
-        let matte = |(image, map): (&DynamicImage, Vec<Vec<f32>>)| {
+        let matte = |(image, map): (&&DynamicImage, Vec<Vec<f32>>)| {
             Matte::from_saliency(&map.concat(), image.width(), image.height())
         };
         Ok(images.iter().zip(saliency).map(matte).collect())
     }
 }
 
-impl Model for BackgroundRemoval {
-    /// A decoded image, the right way up.
-    type Input = DynamicImage;
-    /// The cut-out, of the same size.
-    type Output = RgbaImage;
+/// A decoded image, the right way up, and what is wanted of it.
+pub struct Photo {
+    /// The image.
+    pub image: DynamicImage,
+    /// What is wanted.
+    pub wanted: Wanted,
+}
 
-    fn run(&self, batch: &[DynamicImage]) -> Result<Vec<RgbaImage>, ModelError> {
-        let mattes = self.mattes(batch)?;
-        Ok(batch.iter().zip(mattes).map(|(image, matte)| matte.cut_out(image)).collect())
+/// What is wanted of an image.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Wanted {
+    /// The image without its background, in RGBA.
+    #[default]
+    Cutout,
+    /// Its alpha alone, in grey: white is foreground.
+    Mask,
+}
+
+impl Wanted {
+    /// What a client calls it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "cutout" => Some(Self::Cutout),
+            "mask" => Some(Self::Mask),
+            _ => None,
+        }
+    }
+}
+
+impl Model for BackgroundRemoval {
+    type Input = Photo;
+    /// The cut-out or the mask, of the photo's size.
+    type Output = DynamicImage;
+
+    fn run(&self, batch: &[Photo]) -> Result<Vec<DynamicImage>, ModelError> {
+        let images: Vec<_> = batch.iter().map(|photo| &photo.image).collect();
+        let mattes = self.mattes(&images)?;
+        let finish = |(photo, matte): (&Photo, Matte)| match photo.wanted {
+            Wanted::Cutout => matte.cut_out(&photo.image).into(),
+            Wanted::Mask => matte.into_alpha().into(),
+        };
+        Ok(batch.iter().zip(mattes).map(finish).collect())
     }
 }
 

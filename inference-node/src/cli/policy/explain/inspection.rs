@@ -186,7 +186,7 @@ impl Node {
 fn node_inspects(whole: &[u8], claims: &Claims, filter: &Filter) -> Result<(), ApiError> {
     let path = claims.target.split('?').next().unwrap_or_default();
     let route = filter.policy().route(&claims.method, path).map_err(|_| ApiError::NoEndpoint)?;
-    body::inspect(whole, claims, &route.image)?;
+    body::inspect(whole, claims, route)?;
     Ok(())
 }
 

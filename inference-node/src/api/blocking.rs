@@ -1,0 +1,16 @@
+//! Work that would hold up other requests, on a thread of its own.
+
+use std::time::{Duration, Instant};
+
+use super::error::ApiError;
+
+/// Runs `work` on a thread of its own, and times it. A panic in it harms only its own request.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<(T, Duration), ApiError> {
+    let started = Instant::now();
+    let output = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ApiError::Encode("a codec panicked".to_owned()))??;
+    Ok((output, started.elapsed()))
+}
