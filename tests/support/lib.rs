@@ -9,6 +9,7 @@ pub mod keys;
 pub mod library;
 pub mod node;
 pub mod outcome;
+pub mod photos;
 pub mod private;
 pub mod run;
 mod sign;

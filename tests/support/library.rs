@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use filter::store::{LocalMemory, PagedStore};
 use filter::{
-    Clock, Filter, GateIdentity, Headers, Keys, Peer, Policy, Rejection, RejectionCache, Reply,
-    RequestHead, Step, UnixMillis, drive,
+    Claims, Clock, Filter, GateIdentity, Headers, Keys, Peer, Policy, Rejection, RejectionCache,
+    Reply, RequestHead, Step, UnixMillis, drive,
 };
 
 use crate::client::Answer;
@@ -127,6 +127,26 @@ impl Library {
         self.inspect_pieces(request, &self.cut.pieces(&request.body), verdict)
     }
 
+    /// What the permit of a request claims, made by a gate that sees no more of the body than it must;
+    /// nothing if that is enough to refuse it.
+    pub fn permit_unseen(&mut self, request: &Request) -> Option<Claims> {
+        let mut step = self.begin(request);
+        let mut bytes = request.body.chunks(1);
+        loop {
+            step = match step {
+                Step::NeedsPrefix(prefix) => {
+                    drive(prefix.chunk(bytes.next()?), &self.store, self.clock)
+                }
+                Step::Release(mut release) => {
+                    release.tail.skip(bytes.len()).ok()?;
+                    release.tail.end().ok()?;
+                    return Some(release.permit.claims().clone());
+                }
+                Step::Reject(_) | Step::NeedsAnswer(_) => return None,
+            };
+        }
+    }
+
     /// Sends a request whose body comes in these pieces.
     pub fn inspect_pieces(
         &mut self,
@@ -134,23 +154,7 @@ impl Library {
         pieces: &[&[u8]],
         verdict: &str,
     ) -> Outcome {
-        let headers = request.headers.iter();
-        // One `Host` is the authority and no field, as every host has it.
-        let hosts = request.values("host").count();
-        let headers = headers.filter(|(name, _)| hosts != 1 || !name.eq_ignore_ascii_case("host"));
-        let headers = Headers::new(headers.map(|(name, value)| (name.clone(), value.trim())));
-        let head = RequestHead {
-            method: &request.method,
-            authority: if hosts == 0 { HOST } else { request.authority() },
-            target: &request.target,
-            headers: &headers,
-            peer: Peer::Direct(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        };
-        self.requests += 1;
-        let mut seed = [7; 16];
-        seed[8..].copy_from_slice(&self.requests.to_be_bytes());
-        let step = self.filter.begin(self.clock, seed).head(&head, &self.keys, &mut self.cache);
-        let mut step = drive(step, &self.store, self.clock);
+        let mut step = self.begin(request);
         let mut pieces = pieces.iter();
         loop {
             step = match step {
@@ -162,6 +166,7 @@ impl Library {
                     let event = Some(json(&release.tail.findings().released()));
                     let rest = pieces.try_for_each(|piece| release.tail.chunk(piece));
                     if let Err(late) = rest.and_then(|()| release.tail.end()) {
+                        release.tail.remember(&late, &mut self.cache, self.clock);
                         let verdict = Some((late.code().to_owned(), late.reason().to_owned()));
                         let id = release.tail.findings().id();
                         let answer = answer(late.reply(id));
@@ -182,11 +187,32 @@ impl Library {
                     };
                 }
                 Step::Reject(refused) => {
+                    refused.remember(&mut self.cache, self.clock);
                     return rejected(refused.rejection(), refused.reply(), &refused.event());
                 }
                 Step::NeedsAnswer(_) => unreachable!("every lookup was answered"),
             };
         }
+    }
+
+    fn begin(&mut self, request: &Request) -> Step {
+        let headers = request.headers.iter();
+        // One `Host` is the authority and no field, as every host has it.
+        let hosts = request.values("host").count();
+        let headers = headers.filter(|(name, _)| hosts != 1 || !name.eq_ignore_ascii_case("host"));
+        let headers = Headers::new(headers.map(|(name, value)| (name.clone(), value.trim())));
+        let head = RequestHead {
+            method: &request.method,
+            authority: if hosts == 0 { HOST } else { request.authority() },
+            target: &request.target,
+            headers: &headers,
+            peer: Peer::Direct(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        };
+        self.requests += 1;
+        let mut seed = [7; 16];
+        seed[8..].copy_from_slice(&self.requests.to_be_bytes());
+        let step = self.filter.begin(self.clock, seed).head(&head, &self.keys, &mut self.cache);
+        drive(step, &self.store, self.clock)
     }
 }
 

@@ -77,7 +77,7 @@ impl Step {
         if self.action() != Action::Send {
             return None;
         }
-        let whole = self.body.bytes();
+        let (content_type, whole) = self.wrapped();
         let mut request = Request {
             method: self.method.clone(),
             target: fill_in(&self.target),
@@ -96,7 +96,7 @@ impl Step {
         if let Some(client) = self.named_client(client) {
             request.set("X-Forwarded-For", client);
         }
-        if let Some(content_type) = self.declared_type() {
+        if let Some(content_type) = content_type {
             request.set("Content-Type", content_type);
         }
         match self.content_length.as_str() {

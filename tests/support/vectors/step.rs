@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Expect, Request};
-use crate::bodies::Body;
+use crate::bodies::{Body, Envelope};
 use crate::sign::Sign;
 use crate::token::Token;
 
@@ -28,6 +28,9 @@ pub struct Step {
     pub(super) content_length: String,
     #[serde(default)]
     pub(super) body: Body,
+    /// What the body is wrapped in.
+    #[serde(default)]
+    pub(super) envelope: Envelope,
     pub(super) keep: Option<usize>,
     pub(super) sign: Option<Sign>,
     pub(super) token: Option<Token>,
@@ -94,7 +97,24 @@ impl Step {
 
     /// How long its body is; none if it sends an earlier request again.
     pub(super) fn body_len(&self) -> usize {
-        if self.again.is_some() { 0 } else { self.body.bytes().len() }
+        if self.again.is_some() { 0 } else { self.wrapped().1.len() }
+    }
+
+    /// Wraps the body in another envelope.
+    pub fn wrap(&mut self, envelope: Envelope) {
+        self.envelope = envelope;
+    }
+
+    /// The media type that is declared, and the body in its envelope.
+    pub(super) fn wrapped(&self) -> (Option<String>, Vec<u8>) {
+        let body = self.body.bytes();
+        match (self.envelope, self.declared_type()) {
+            (Envelope::Raw, declared) => (declared.map(str::to_owned), body),
+            (envelope, declared) => {
+                let (media_type, body) = envelope.wrap(&body, declared);
+                (Some(media_type), body)
+            }
+        }
     }
 
     pub(super) fn needs_fixed_clock(&self) -> bool {
@@ -121,7 +141,7 @@ impl Step {
     }
 
     /// The media type that is declared.
-    pub(super) fn declared_type(&self) -> Option<&str> {
+    fn declared_type(&self) -> Option<&str> {
         self.content_type.or(Some("image/png"))
     }
 }
