@@ -1,5 +1,6 @@
 //! The vectors, against the filter as a library.
 
+use conformance::bodies::Envelope;
 use conformance::library::{Cut, Filters, Library, NOW, keys_of_vectors};
 use conformance::outcome::Upstream;
 use conformance::run::{Failures, run};
@@ -8,7 +9,7 @@ use conformance::{gate, keys};
 use filter::signature::Scheme;
 use filter::signature::client::{self, Statement};
 use filter::{
-    Filter, Headers, KeyId, Peer, Pepper, PermitKey, Policy, RealmKey, RequestHead, permit,
+    Filter, Headers, KeyId, Peer, Pepper, PermitKey, Policy, RealmKey, RequestHead, body, permit,
 };
 use sha2::Digest as _;
 
@@ -47,6 +48,64 @@ async fn where_the_body_is_cut_makes_no_difference() {
         }
     }
     failures.none();
+}
+
+#[tokio::test]
+async fn the_same_image_gets_the_same_verdict_in_every_envelope() {
+    let (mut filters, mut failures, mut wrapped) = (Filters::default(), Failures::default(), 0);
+    for mut vector in vectors::all() {
+        // Those of whole bodies and of what surrounds an image are in other files.
+        if !vector.file.starts_with("image") || vector.steps.len() > 1 {
+            continue;
+        }
+        for envelope in [Envelope::Multipart, Envelope::Json] {
+            vector.steps[0].wrap(envelope);
+            for cut in [Cut::Nowhere, Cut::Every(997)] {
+                let mut library = filters.library(&vector.policy, cut);
+                let what = format!("{envelope:?}, {cut:?}");
+                failures.note(run(&vector, &mut library, "2001:db8::1", &what).await);
+                wrapped += 1;
+            }
+        }
+    }
+    assert!(wrapped > 600, "only {wrapped}");
+    failures.none();
+}
+
+#[test]
+fn the_node_judges_what_no_gate_saw_and_answers_byte_for_byte_as_a_gate_would() {
+    let (mut filters, mut taken, mut refused) = (Filters::default(), 0, 0);
+    for vector in vectors::all().iter().filter(|vector| vector.steps.len() == 1) {
+        let Some(request) = vector.steps[0].compose(Moment(NOW), None) else { continue };
+        let mut fresh = || filters.library(&vector.policy, Cut::Nowhere);
+        let Some(claims) = fresh().permit_unseen(&request) else { continue };
+        let gate = fresh();
+        let path = request.target.split('?').next().unwrap();
+        let route = gate.filter().policy().route(&request.method, path).unwrap();
+        let node = body::inspect(request.body.clone(), &claims, route);
+        let gate = fresh().inspect(&request, "").answer;
+        match node {
+            Ok(_) => {
+                assert_eq!(gate.status, 200, "{}: {}", vector.file, vector.name);
+                taken += 1;
+            }
+            Err(rejection) => {
+                let node = rejection.reply(claims.id);
+                let fields = node.headers.iter();
+                let fields: Vec<_> =
+                    fields.map(|(name, value)| (name.to_string(), value.clone())).collect();
+                assert_eq!(
+                    (node.status.as_u16(), fields, node.body),
+                    (gate.status, gate.headers, gate.body),
+                    "{}: {}",
+                    vector.file,
+                    vector.name
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(taken > 200 && refused > 90, "{taken} were taken, {refused} refused");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conformance::client::Answer;
+use conformance::library::{Cut, Filters};
 use conformance::node::{Home, Node};
-use conformance::vectors::Request;
+use conformance::vectors::{self, Request, Vector};
 use filter::key::TokenId;
 use filter::permit::{Claims, Credential, Nonce, Token};
 use filter::policy::Mode;
@@ -104,6 +105,57 @@ fn verdict(answer: &Answer) -> Option<&str> {
 
 fn code(answer: &Answer) -> (u16, String) {
     (answer.status, answer.problem()["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_bad_end_that_no_gate_saw_is_refused_undecoded_with_a_gates_answer() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home);
+    let policy = home.policy();
+    let arguments = ["--gate", "external", "--gates", "edge-1", "--policy", &policy];
+    let node = Node::start(&home, &arguments).await;
+    let (mut filters, mut refused) = (Filters::default(), 0);
+    for vector in vectors::all().into_iter().filter(Vector::is_plain) {
+        let mut request = vector.request();
+        if !request.target.starts_with("/v1/background-removal") {
+            continue;
+        }
+        let mut library = || filters.library("default", Cut::Nowhere);
+        let Some(seen) = library().permit_unseen(&request) else { continue };
+        let at_a_gate = library().inspect(&request, "").answer;
+        if at_a_gate.status == 200 {
+            continue;
+        }
+        let own = gate.claims();
+        let claims = Claims {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            content_type: seen.content_type,
+            content_length: seen.content_length,
+            format: seen.format,
+            width: seen.width,
+            height: seen.height,
+            frames: seen.frames,
+            cost_pixels: seen.cost_pixels,
+            ..own
+        };
+        request.headers.retain(|(name, _)| name.starts_with("Content-"));
+        let permit = gate.key.seal(claims).unwrap();
+        request.headers.push(("Lunette-Permit".to_owned(), permit));
+        let answer = node.send(&request).await;
+        let (mut ours, mut theirs) = (answer.problem(), at_a_gate.problem());
+        for problem in [&mut ours, &mut theirs] {
+            problem["request_id"].take();
+        }
+        assert_eq!((answer.status, ours), (at_a_gate.status, theirs), "{}", vector.name);
+        refused += 1;
+    }
+    assert!(refused > 50, "only {refused}");
+    for format in ["png", "jpeg", "webp"] {
+        let name = format!("lunette_images_total{{format=\"{format}\"}}");
+        assert_eq!(node.metric(&name).await, 0, "{format}");
+    }
+    assert_eq!(node.inferences().await, 0);
 }
 
 #[tokio::test]

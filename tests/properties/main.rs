@@ -1,7 +1,9 @@
-//! What holds whatever is sent: where a body is cut makes no difference, a stricter policy never
-//! takes more, a signature is taken once, and the same request gets the same answer.
+//! What holds whatever is sent: where a body is cut and what it is wrapped in make no difference, a
+//! stricter policy never takes more, a signature is taken once, and the same request gets the same
+//! answer.
 
 mod bodies;
+mod envelopes;
 mod once;
 mod requests;
 mod same;
