@@ -1,6 +1,8 @@
-//! Bodies: image headers of all three formats with every number free, or any bytes.
+//! Bodies: image headers of all three formats with every number free, or any bytes;
+//! alone, in a form or in JSON.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use base64ct::{Base64, Encoding as _};
 
 use crate::word;
 
@@ -20,8 +22,24 @@ impl<'a> Arbitrary<'a> for AnyBody {
             _ => (webp(input)?, "image/webp"),
         };
         bytes.extend(rest(input)?);
-        Ok(Self { bytes, media_type })
+        Ok(match u8::arbitrary(input)? {
+            208..232 => Self { bytes: form(&bytes), media_type: "multipart/form-data; boundary=b" },
+            232.. => Self { bytes: json(&bytes), media_type: "application/json" },
+            _ => Self { bytes, media_type },
+        })
     }
+}
+
+/// The image in a form, and a text behind it.
+fn form(image: &[u8]) -> Vec<u8> {
+    let part = |name| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+    let [file, model] = ["file", "model"].map(part);
+    [file.as_bytes(), image, b"\r\n", model.as_bytes(), b"u2net\r\n--b--\r\n"].concat()
+}
+
+/// The image in JSON, behind a text.
+fn json(image: &[u8]) -> Vec<u8> {
+    format!(r#"{{"model":"u2net","image":"{}"}}"#, Base64::encode_string(image)).into_bytes()
 }
 
 /// Sides at the limits of the gate's routes: 2000 times 2000 is the most of one, 4000 times 4000 of

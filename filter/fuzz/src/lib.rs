@@ -6,9 +6,12 @@
 
 mod body;
 mod edit;
+pub mod envelope;
 mod events;
 pub mod gate;
 mod head;
+pub mod image;
+mod pieces;
 mod proof;
 pub mod token;
 mod word;

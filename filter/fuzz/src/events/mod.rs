@@ -38,8 +38,8 @@ enum Event<'a> {
     Resend,
     /// The next so many bytes of a body arrive.
     Chunk { request: u8, len: usize },
-    /// The client of a request has no more to say; the node answers, as it should or with a refund.
-    End { request: u8, refund: bool },
+    /// The client of a request has no more to say, and the node answers.
+    End { request: u8, verdict: Verdict },
     /// A store is asked something that no policy asks.
     Ask(Ask),
     /// Somebody sends a request again whose nonce was granted.
@@ -54,6 +54,15 @@ enum Event<'a> {
     Tick(u64),
     /// The wall clock is set, by so many seconds.
     SetClock(i64),
+}
+
+/// What a node tells its gate.
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    None,
+    Refund,
+    /// A decoder may find what no walker looks into.
+    Malformed,
 }
 
 /// What becomes of a key.
@@ -88,7 +97,10 @@ fn event<'a>(input: &mut Unstructured<'a>, kinds: &[u8]) -> Result<Event<'a>> {
         }
         1 => Event::Resend,
         2 => Event::Chunk { request: input.arbitrary()?, len: word::choose(input, &CHUNKS)? },
-        3 => Event::End { request: input.arbitrary()?, refund: input.arbitrary()? },
+        3 => {
+            let all = [Verdict::None, Verdict::Refund, Verdict::None, Verdict::Malformed];
+            Event::End { request: input.arbitrary()?, verdict: word::choose(input, &all)? }
+        }
         4 => Event::Ask(input.arbitrary()?),
         5 => Event::Replay(input.arbitrary()?),
         6 => Event::Disturb(input.arbitrary()?),
@@ -141,7 +153,7 @@ impl<'a> World<'a> {
             }
             Event::Resend => requests.resend(gate, host, *clock),
             Event::Chunk { request, len } => requests.chunk(request, len, host, *clock),
-            Event::End { request, refund } => requests.end(request, refund, gate, host, *clock),
+            Event::End { request, verdict } => requests.end(request, verdict, gate, host, *clock),
             Event::Ask(ask) => host.ask(&ask, *clock),
             Event::Replay(which) => host.replay(which, *clock),
             Event::Disturb(faults) => host.disturb(faults),
