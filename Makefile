@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools reference clean
+.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools reference corpora clean
 
 # One profile for `run` and `test`, so that candle and wasmtime compile once.
 CARGO_BUILD := cargo build --locked --profile ci
@@ -13,9 +13,11 @@ TOOLS := target/tools
 # Seconds of `make fuzz`.
 TIME ?= 60
 REFERENCE := target/reference
+CORPORA := target/corpora
 
 export LUNETTE_FILTER := $(CURDIR)/$(WASM)
 export LUNETTE_TEST_PYTHON := $(CURDIR)/$(REFERENCE)/bin/python
+export LUNETTE_TEST_CORPORA := $(CURDIR)/$(CORPORA)
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 say = @printf '\n\033[1m==> %s\033[0m\n' "$(1)"
@@ -47,7 +49,7 @@ lint: toolchain ## formatting and clippy, for native and both Wasm targets
 	@cargo clippy --locked --profile wasm -p filter-proxy-wasm --target wasm32-wasip1 -- -D warnings
 	@cargo clippy --locked --profile wasm -p edge --target wasm32-unknown-unknown -- -D warnings
 
-unit: tools build reference ## tests and doctests
+unit: tools build reference corpora ## tests and doctests
 	$(call say,fetching the model's weights)
 	@target/ci/lunette models fetch u2netp
 	$(call say,tests)
@@ -78,7 +80,7 @@ fuzz: toolchain ## fuzz the filter for TIME seconds in all: make fuzz TIME=600
 	@scripts/fuzz run $(TIME)
 
 smoke: toolchain
-	$(call say,fuzz targets: the committed inputs and ten seconds (the first time they are built))
+	$(call say,fuzz targets: the committed inputs and a second of each (the first time they are built))
 	@scripts/setup fuzz
 	@scripts/fuzz smoke
 
@@ -93,6 +95,9 @@ tools:
 
 reference:
 	@scripts/setup reference $(REFERENCE)
+
+corpora:
+	@scripts/setup corpora $(CORPORA)
 
 clean: ## remove everything that was built
 	@cargo clean
