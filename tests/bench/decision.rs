@@ -55,18 +55,31 @@ enum Outcome {
 }
 
 /// The table: each kind natively and under wasmtime, beside its floor.
-pub(crate) fn rows() -> std::io::Result<Vec<Row>> {
-    let signing_key =
-        p256::ecdsa::SigningKey::from_slice(&[7; 32]).map_err(std::io::Error::other)?;
-    let policy = policy(&signing_key);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(std::io::Error::other)?;
-    let now = u64::try_from(now.as_millis()).map_err(std::io::Error::other)?;
-    let records = records();
-    let native = Native::new(&policy, &records, now)?;
-    let options = GateOptions { vms: NonZeroUsize::MIN, ..options(&policy, &records) };
-    let gate = Gate::load(&gate::module(), options).map_err(std::io::Error::other)?;
-    let kinds = kinds(&signing_key, now);
-    Ok(kinds.iter().flat_map(|kind| measure(kind, &native, &gate)).collect())
+pub(crate) fn rows(places: &Places) -> Vec<Row> {
+    let kinds = kinds(&places.signing_key, places.native.now);
+    kinds.iter().flat_map(|kind| measure(kind, &places.native, &places.gate)).collect()
+}
+
+/// Where decisions are made, all by one policy and one set of keys.
+pub(crate) struct Places {
+    signing_key: p256::ecdsa::SigningKey,
+    pub(crate) native: Native,
+    pub(crate) gate: Gate,
+}
+
+impl Places {
+    pub(crate) fn open() -> std::io::Result<Self> {
+        let signing_key =
+            p256::ecdsa::SigningKey::from_slice(&[7; 32]).map_err(std::io::Error::other)?;
+        let policy = policy(&signing_key);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(std::io::Error::other)?;
+        let now = u64::try_from(now.as_millis()).map_err(std::io::Error::other)?;
+        let records = records();
+        let native = Native::new(&policy, &records, now)?;
+        let options = GateOptions { vms: NonZeroUsize::MIN, ..options(&policy, &records) };
+        let gate = Gate::load(&gate::module(), options).map_err(std::io::Error::other)?;
+        Ok(Self { signing_key, native, gate })
+    }
 }
 
 fn measure(kind: &Kind, native: &Native, gate: &Gate) -> Vec<Row> {
@@ -153,7 +166,7 @@ fn kinds(signing_key: &p256::ecdsa::SigningKey, now: u64) -> Vec<Kind> {
 }
 
 /// The filter natively, with a store and keys in memory.
-struct Native {
+pub(crate) struct Native {
     filter: Filter,
     keys: Keys,
     store: PagedStore<LocalMemory>,
@@ -183,12 +196,37 @@ impl Native {
         })
     }
 
+    pub(crate) fn store(&self) -> &PagedStore<LocalMemory> {
+        &self.store
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::both(self.now)
+    }
+
     fn decide(
         &self,
         fields: &[(String, String)],
         cache: &mut RejectionCache,
         turn: usize,
     ) -> (Duration, Outcome) {
+        let begun = Instant::now();
+        let step = self.judge(fields, cache, turn);
+        let taken = begun.elapsed();
+        let outcome = match step {
+            Step::NeedsPrefix(_) => Outcome::GoesOn,
+            Step::Reject(_) | Step::Release(_) | Step::NeedsAnswer(_) => Outcome::Refused,
+        };
+        (taken, outcome)
+    }
+
+    /// Judges a head.
+    pub(crate) fn judge(
+        &self,
+        fields: &[(String, String)],
+        cache: &mut RejectionCache,
+        turn: usize,
+    ) -> Step {
         let headers = Headers::new(fields.iter().map(|(n, v)| (n.clone(), v.clone())));
         let head = RequestHead {
             method: "POST",
@@ -197,17 +235,10 @@ impl Native {
             headers: &headers,
             peer: Peer::Direct([127, 0, 0, 1].into()),
         };
-        let clock = Clock::both(self.now);
+        let clock = self.clock();
         let seed = (turn as u128).to_be_bytes();
-        let begun = Instant::now();
         let step = self.filter.begin(clock, seed).head(&head, &self.keys, cache);
-        let step = drive(step, &self.store, clock);
-        let taken = begun.elapsed();
-        let outcome = match step {
-            Step::NeedsPrefix(_) => Outcome::GoesOn,
-            Step::Reject(_) | Step::Release(_) | Step::NeedsAnswer(_) => Outcome::Refused,
-        };
-        (taken, outcome)
+        drive(step, &self.store, clock)
     }
 }
 
@@ -238,9 +269,10 @@ fn policy(signing_key: &p256::ecdsa::SigningKey) -> String {
         "routes": [{
             "name": "background-removal", "method": "POST", "path": TARGET,
             "scopes": ["background-removal"],
-            "media_types": ["image/png", "image/jpeg", "image/webp"],
+            "media_types": ["image/png", "image/jpeg", "image/webp", "image/gif"],
             "max_bytes": "12MiB", "max_width": 8192, "max_height": 8192, "max_pixels": 25_000_000,
-            "max_frames": 1, "signature": "optional"
+            "max_frames": 1, "signature": "optional",
+            "form": { "multipart": "file", "json": "image" }
         }]
     })
     .to_string()
@@ -289,14 +321,23 @@ fn key(id: &str) -> String {
 
 /// The fields of an ordinary upload, and these.
 fn with(fields: Vec<(String, String)>) -> Vec<(String, String)> {
-    let plain = [
+    plain("image/png", 100).into_iter().chain(fields).collect()
+}
+
+/// The fields of an upload with a good key.
+pub(crate) fn upload(media_type: &str, len: usize) -> Vec<(String, String)> {
+    let bearer = ("authorization".to_owned(), format!("Bearer {}", key("good000000")));
+    plain(media_type, len).into_iter().chain([bearer]).collect()
+}
+
+fn plain(media_type: &str, len: usize) -> Vec<(String, String)> {
+    let fields = [
         ("user-agent", "curl/8.7.1"),
         ("accept", "*/*"),
-        ("content-type", "image/png"),
-        ("content-length", "100"),
+        ("content-type", media_type),
+        ("content-length", &len.to_string()),
     ];
-    let plain = plain.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    plain.into_iter().chain(fields).collect()
+    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 fn signed(n: usize, now: u64) -> Vec<(String, String)> {
@@ -345,7 +386,7 @@ fn base64(bytes: &[u8]) -> String {
     base64ct::Base64UrlUnpadded::encode_string(bytes)
 }
 
-fn request(fields: &[(String, String)]) -> http::Request<()> {
+pub(crate) fn request(fields: &[(String, String)]) -> http::Request<()> {
     let mut request = http::Request::builder().method("POST").uri(TARGET).header("host", AUTHORITY);
     for (name, value) in fields {
         request = request.header(name, value);
@@ -391,7 +432,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
 }
 
 /// In microseconds.
-fn median(mut taken: Vec<Duration>) -> f64 {
+pub(crate) fn median(mut taken: Vec<Duration>) -> f64 {
     taken.sort_unstable();
     taken.get(taken.len() / 2).map_or(f64::NAN, |median| median.as_secs_f64() * 1e6)
 }

@@ -5,6 +5,7 @@
 //! same client with the same requests.
 
 mod decision;
+mod image;
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -48,7 +49,9 @@ async fn main() -> std::io::Result<()> {
     let options =
         filter_wasmtime::GateOptions { vms: one, ..gate::options(Published::of_vectors()) };
     let loaded = Gate::load(&gate::module(), options).map_err(std::io::Error::other)?;
-    let mut rows = decision::rows()?;
+    let places = decision::Places::open()?;
+    let mut rows = decision::rows(&places);
+    rows.extend(image::rows(&places.native, &places.gate)?);
     rows.push(over_http(loaded).await?);
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
