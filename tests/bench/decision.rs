@@ -210,8 +210,9 @@ impl Native {
         cache: &mut RejectionCache,
         turn: usize,
     ) -> (Duration, Outcome) {
+        let headers = headers(fields);
         let begun = Instant::now();
-        let step = self.judge(fields, cache, turn);
+        let step = self.judge(&headers, cache, turn);
         let taken = begun.elapsed();
         let outcome = match step {
             Step::NeedsPrefix(_) => Outcome::GoesOn,
@@ -221,18 +222,12 @@ impl Native {
     }
 
     /// Judges a head.
-    pub(crate) fn judge(
-        &self,
-        fields: &[(String, String)],
-        cache: &mut RejectionCache,
-        turn: usize,
-    ) -> Step {
-        let headers = Headers::new(fields.iter().map(|(n, v)| (n.clone(), v.clone())));
+    pub(crate) fn judge(&self, headers: &Headers, cache: &mut RejectionCache, turn: usize) -> Step {
         let head = RequestHead {
             method: "POST",
             authority: AUTHORITY,
             target: TARGET,
-            headers: &headers,
+            headers,
             peer: Peer::Direct([127, 0, 0, 1].into()),
         };
         let clock = self.clock();
@@ -324,6 +319,11 @@ fn with(fields: Vec<(String, String)>) -> Vec<(String, String)> {
     plain("image/png", 100).into_iter().chain(fields).collect()
 }
 
+/// Header fields as a host has them in memory when the filter begins.
+pub(crate) fn headers(fields: &[(String, String)]) -> Headers {
+    Headers::new(fields.iter().map(|(name, value)| (name.clone(), value.clone())))
+}
+
 /// The fields of an upload with a good key.
 pub(crate) fn upload(media_type: &str, len: usize) -> Vec<(String, String)> {
     let bearer = ("authorization".to_owned(), format!("Bearer {}", key("good000000")));
@@ -343,8 +343,7 @@ fn plain(media_type: &str, len: usize) -> Vec<(String, String)> {
 fn signed(n: usize, now: u64) -> Vec<(String, String)> {
     let id = KeyId::parse("signer0000").expect("an id");
     let secret = RealmKey::new(1, REALM).client_secret(&id, 1, Scheme::Rfc9421);
-    let plain = with(vec![]);
-    let headers = Headers::new(plain.iter().map(|(n, v)| (n.clone(), v.clone())));
+    let headers = headers(&with(vec![]));
     let head = RequestHead {
         method: "POST",
         authority: AUTHORITY,

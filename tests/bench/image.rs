@@ -89,10 +89,11 @@ fn prefix(sample: &Sample, native: &Native, gate: &Gate) -> Vec<Row> {
     let head = head(sample);
     // What has arrived when the head is judged: one segment of a connection.
     let piece = sample.bytes.get(..1400).unwrap_or(&sample.bytes);
+    let headers = crate::decision::headers(&head);
     let mut cache = RejectionCache::new([9; 16]);
     let (mut natively, mut in_wasm, mut sizes, mut kinds) = (vec![], vec![], vec![], vec![]);
     for turn in 0..PREFIXES {
-        let Step::NeedsPrefix(prefix) = native.judge(&head, &mut cache, turn) else {
+        let Step::NeedsPrefix(prefix) = native.judge(&headers, &mut cache, turn) else {
             panic!("a good head goes on")
         };
         let begun = Instant::now();
