@@ -58,7 +58,7 @@ enum Stop {
 }
 
 /// Reads the body until the image header is judged. What was read is held: at most the policy's
-/// `header_bytes` and one chunk.
+/// `header_bytes`, what a form or base64 adds to them, and one chunk.
 async fn judge_prefix(
     mut prefix: NeedsPrefix,
     body: &mut ByteStream,
