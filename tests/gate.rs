@@ -87,7 +87,7 @@ async fn answers_are_the_librarys_byte_for_byte() {
         for (number, vector) in vectors.iter().enumerate().filter(|(_, vector)| one_request(vector))
         {
             let now = Moment::real();
-            let mut library = filters.library(&policy, Cut::Nowhere);
+            let mut library = filters.under(&policy, Cut::Nowhere);
             library.clock = Clock::both(now.0.0);
             let request = vector.steps[0].compose(now, Some(&client(number))).unwrap();
             let ours = library.inspect(&request, "").answer;

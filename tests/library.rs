@@ -19,7 +19,7 @@ async fn every_vector_gets_its_verdict() {
     assert!(vectors.len() > 400, "only {} vectors were found", vectors.len());
     let (mut filters, mut failures) = (Filters::default(), Failures::default());
     for vector in vectors {
-        let mut library = filters.library(&vector.policy, Cut::Nowhere);
+        let mut library = filters.under(&vector.policy, Cut::Nowhere);
         failures.note(run(&vector, &mut library, "2001:db8::1", "whole").await);
     }
     failures.none();
@@ -36,7 +36,7 @@ async fn where_the_body_is_cut_makes_no_difference() {
             (0..longest.min(100)).step_by(header).chain((100..longest).step_by(longest / 9 + 1));
         let cuts = cuts.map(Cut::At).chain([Cut::Every(longest / 999 + 1), Cut::Every(1)]);
         for cut in cuts.filter(|&cut| cut != Cut::Every(1) || longest < 5_000) {
-            let mut library = filters.library(&vector.policy, cut);
+            let mut library = filters.under(&vector.policy, cut);
             let what = format!("{cut:?}");
             let outcome = run(&vector, &mut library, "2001:db8::1", &what).await;
             let failed = outcome.is_err();
@@ -61,7 +61,7 @@ async fn the_same_image_gets_the_same_verdict_in_every_envelope() {
         for envelope in [Envelope::Multipart, Envelope::Json] {
             vector.steps[0].wrap(envelope);
             for cut in [Cut::Nowhere, Cut::Every(997)] {
-                let mut library = filters.library(&vector.policy, cut);
+                let mut library = filters.under(&vector.policy, cut);
                 let what = format!("{envelope:?}, {cut:?}");
                 failures.note(run(&vector, &mut library, "2001:db8::1", &what).await);
                 wrapped += 1;
@@ -77,7 +77,7 @@ fn the_node_judges_what_no_gate_saw_and_answers_byte_for_byte_as_a_gate_would() 
     let (mut filters, mut taken, mut refused) = (Filters::default(), 0, 0);
     for vector in vectors::all().iter().filter(|vector| vector.steps.len() == 1) {
         let Some(request) = vector.steps[0].compose(Moment(NOW), None) else { continue };
-        let mut fresh = || filters.library(&vector.policy, Cut::Nowhere);
+        let mut fresh = || filters.under(&vector.policy, Cut::Nowhere);
         let Some(claims) = fresh().permit_unseen(&request) else { continue };
         let gate = fresh();
         let path = request.target.split('?').next().unwrap();
@@ -110,7 +110,7 @@ fn the_node_judges_what_no_gate_saw_and_answers_byte_for_byte_as_a_gate_would() 
 
 #[test]
 fn a_permit_binds_what_was_judged() {
-    let mut library = Filters::default().library("default", Cut::Nowhere);
+    let mut library = Filters::default().under("default", Cut::Nowhere);
     let request = named("a JPEG").request();
     let sealed = sealed_permit(&mut library, &request);
     let keys = [PermitKey::new(gate::NAME, 1, keys::PERMIT_KEY)];
@@ -142,7 +142,7 @@ fn sealed_permit(library: &mut Library, request: &Request) -> String {
 #[test]
 fn a_rejection_is_a_problem_of_rfc_9457_and_keeps_its_secrets() {
     let body_of = |name: &str| {
-        let mut library = Filters::default().library("default", Cut::Nowhere);
+        let mut library = Filters::default().under("default", Cut::Nowhere);
         let request = named(name).steps[0].compose(Moment(NOW), None).unwrap();
         library.inspect(&request, "").answer
     };
@@ -194,7 +194,7 @@ fn a_rejection_is_a_problem_of_rfc_9457_and_keeps_its_secrets() {
 
 #[test]
 fn a_body_of_another_length_is_refused_before_its_end() {
-    let mut library = Filters::default().library("default", Cut::At(200));
+    let mut library = Filters::default().under("default", Cut::At(200));
     let mut request = named("a PNG").request();
     request.body.push(0);
     let outcome = library.inspect(&request, "");
@@ -242,7 +242,7 @@ fn what_the_client_module_signs_is_accepted() {
         let fields = signed.fields.into_iter().map(|(name, value)| (name.to_owned(), value));
         request.headers.extend(fields);
         request.headers.push(("X-API-Key".to_owned(), keys::text(key)));
-        let outcome = Filters::default().library(policy, Cut::Nowhere).inspect(&request, "");
+        let outcome = Filters::default().under(policy, Cut::Nowhere).inspect(&request, "");
         assert_eq!(outcome.answer.status, 200, "{scheme:?}: {outcome:?}");
     }
 }

@@ -120,7 +120,7 @@ async fn a_bad_end_that_no_gate_saw_is_refused_undecoded_with_a_gates_answer() {
         if !request.target.starts_with("/v1/background-removal") {
             continue;
         }
-        let mut library = || filters.library("default", Cut::Nowhere);
+        let mut library = || filters.under("default", Cut::Nowhere);
         let Some(seen) = library().permit_unseen(&request) else { continue };
         let at_a_gate = library().inspect(&request, "").answer;
         if at_a_gate.status == 200 {

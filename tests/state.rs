@@ -102,7 +102,7 @@ async fn wrong_signatures_in_a_good_keys_name_never_lock_its_owner_out() {
 
 #[test]
 fn a_scanner_does_not_push_out_what_others_asked_for() {
-    let mut library = Filters::default().library("default", Cut::Nowhere);
+    let mut library = Filters::default().under("default", Cut::Nowhere);
     let from = |client: &str, key: &str| {
         let mut request = made_at(Moment(NOW), json!({ "key": null, "client": client }));
         request.headers.push(("X-API-Key".to_owned(), key.to_owned()));
@@ -294,7 +294,7 @@ async fn what_the_node_says_about_a_body_is_heeded_over_http() {
 
 #[test]
 fn a_new_epoch_ends_all_refusals_at_once() {
-    let mut library = Filters::default().library("default", Cut::Nowhere);
+    let mut library = Filters::default().under("default", Cut::Nowhere);
     let good = made_at(Moment(NOW), json!({ "key": "good" }));
     let policy = || Policy::parse(vectors::policy("default").as_bytes()).unwrap();
     let filter = |epoch| filter::Filter::new(policy(), keys::identity(gate::NAME), epoch);

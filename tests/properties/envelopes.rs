@@ -49,7 +49,7 @@ proptest! {
             .into_iter()
             .flat_map(|envelope| [(envelope, Cut::Nowhere), (envelope, Cut::Every(pieces))])
             .map(|(envelope, cut)| {
-                let mut library = filters.library("default", cut);
+                let mut library = filters.under("default", cut);
                 let request = made(&library, &json!({
                     "target": "/v1/any", "content_type": content_type, "body": body,
                     "envelope": envelope

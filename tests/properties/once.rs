@@ -16,7 +16,7 @@ proptest! {
 
     #[test]
     fn a_signature_is_taken_once(operations in prop::collection::vec(operation(), 1..60)) {
-        let mut library = Filters::default().library("default", Cut::Nowhere);
+        let mut library = Filters::default().under("default", Cut::Nowhere);
         let mut model = Model::default();
         let mut sent: Vec<(Message, Request)> = Vec::new();
         for operation in operations {

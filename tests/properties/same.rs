@@ -27,7 +27,7 @@ proptest! {
         description["body"] = body;
         description["content_type"] = content_type.into();
         let mut filters = Filters::default();
-        let mut whole = filters.library(policy, Cut::Nowhere);
+        let mut whole = filters.under(policy, Cut::Nowhere);
         let mut request = made(&whole, &description);
         for (name, value) in &mut request.headers {
             if name == "Content-Length" && declared != 0 {
@@ -43,7 +43,7 @@ proptest! {
             (rest, from) = (after, cut);
         }
         pieces.push(rest);
-        let mut cut = filters.library(policy, Cut::Nowhere);
+        let mut cut = filters.under(policy, Cut::Nowhere);
         let expected = told(&whole.inspect(&request, "internal"));
         let got = told(&cut.inspect_pieces(&request, &pieces, "internal"));
         prop_assert_eq!(&got, &expected, "cut into {:?}", pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>());
@@ -59,8 +59,8 @@ proptest! {
         passes in prop::collection::vec(0u64..100, 12),
     ) {
         let mut filters = Filters::default();
-        let mut one = filters.library("strict", Cut::Nowhere);
-        let mut other = Filters::default().library("strict", Cut::Every(10));
+        let mut one = filters.under("strict", Cut::Nowhere);
+        let mut other = Filters::default().under("strict", Cut::Every(10));
         for (description, seconds) in requests.iter().zip(&passes) {
             let request = made(&one, description);
             let (first, second) = (one.inspect(&request, "refund"), other.inspect(&request, "refund"));

@@ -47,7 +47,7 @@ impl Filters {
     ///
     /// # Panics
     /// If the policy is not right.
-    pub fn library(&mut self, policy: &str, cut: Cut) -> Library {
+    pub fn under(&mut self, policy: &str, cut: Cut) -> Library {
         let filter = self.known.entry(policy.to_owned()).or_insert_with(|| {
             let parsed = Policy::parse(vectors::policy(policy).as_bytes());
             let parsed = parsed.unwrap_or_else(|error| panic!("{policy}.json: {error}"));
