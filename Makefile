@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools reference corpora clean
+.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools servers reference corpora envoy clean
 
 # One profile for `run` and `test`, so that candle and wasmtime compile once.
 CARGO_BUILD := cargo build --locked --profile ci
@@ -14,10 +14,12 @@ TOOLS := target/tools
 TIME ?= 60
 REFERENCE := target/reference
 CORPORA := target/corpora
+ENVOY := target/envoy
 
 export LUNETTE_FILTER := $(CURDIR)/$(WASM)
 export LUNETTE_TEST_PYTHON := $(CURDIR)/$(REFERENCE)/bin/python
 export LUNETTE_TEST_CORPORA := $(CURDIR)/$(CORPORA)
+export LUNETTE_TEST_ENVOY := $(CURDIR)/$(ENVOY)/envoy
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 say = @printf '\n\033[1m==> %s\033[0m\n' "$(1)"
@@ -49,7 +51,7 @@ lint: toolchain ## formatting and clippy, for native and both Wasm targets
 	@cargo clippy --locked --profile wasm -p filter-proxy-wasm --target wasm32-wasip1 -- -D warnings
 	@cargo clippy --locked --profile wasm -p edge --target wasm32-unknown-unknown -- -D warnings
 
-unit: tools build reference corpora ## tests and doctests
+unit: tools servers build worker reference corpora envoy ## tests and doctests
 	$(call say,fetching the model's weights)
 	@target/ci/lunette models fetch u2netp
 	$(call say,tests)
@@ -70,10 +72,12 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
 	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
 
-bench: build ## measure, side by side with peers; writes target/bench/summary.json
+bench: build envoy ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
 	$(call say,bench)
+	@cargo build --locked --profile wasm -p filter-proxy-wasm --example noop --target wasm32-wasip1
 	@$(CARGO_BUILD)
 	@target/ci/bench
+	@scripts/charts
 
 fuzz: toolchain ## fuzz the filter for TIME seconds in all: make fuzz TIME=600
 	@scripts/setup fuzz
@@ -84,8 +88,10 @@ smoke: toolchain
 	@scripts/setup fuzz
 	@scripts/fuzz smoke
 
-worker: toolchain ## build the Cloudflare Worker's module
-	@cargo build --locked --profile wasm -p edge --target wasm32-unknown-unknown
+worker: toolchain ## build the Cloudflare Worker into edge/dist, and try its deployment without a network
+	@scripts/setup worker
+	@scripts/worker build
+	@scripts/worker dry-run
 
 toolchain:
 	@scripts/setup toolchain
@@ -93,11 +99,17 @@ toolchain:
 tools:
 	@scripts/setup tools $(TOOLS)
 
+servers:
+	@scripts/setup servers
+
 reference:
 	@scripts/setup reference $(REFERENCE)
 
 corpora:
 	@scripts/setup corpora $(CORPORA)
+
+envoy:
+	@scripts/setup envoy $(ENVOY)
 
 clean: ## remove everything that was built
 	@cargo clean
