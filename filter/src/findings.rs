@@ -35,6 +35,7 @@ pub const CHECKS: [&str; 13] = [
 ];
 
 /// What one inspection has found out. It holds no secret and no header value but `Content-Type`.
+#[derive(Clone)]
 pub struct Findings {
     pub(crate) id: PermitId,
     pub(crate) now: UnixMillis,
@@ -70,6 +71,7 @@ pub(crate) enum Presentation {
 }
 
 /// Whom a credential proved a request to be from.
+#[derive(Clone)]
 struct Identity {
     key: Option<String>,
     issuer: Option<String>,
@@ -122,6 +124,12 @@ impl Findings {
     /// its head says is noted where it is not: a body that streams is still being judged.
     pub fn trace(&self) -> &[Checked] {
         self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// Whose request it is, once that is proven: what a host keeps quotas and nonces by, if it keeps them
+    /// apart. The filter's own record of it, and no name that a client chose.
+    pub fn principal(&self) -> Option<&str> {
+        self.verified.as_ref().map(|identity| identity.principal.as_str())
     }
 
     /// What failed and was only reported.

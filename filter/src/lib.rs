@@ -87,7 +87,9 @@ pub use api_key::ApiKey;
 pub use findings::{Findings, Refused};
 pub use gate::{GateIdentity, TokenSecrets};
 pub use image::{Format, Frames, ImageHeader};
-pub use inspection::{Filter, NeedsAnswer, NeedsHead, NeedsPrefix, Step, Tail, drive};
+pub use inspection::{
+    Asking, Deferred, Filter, NeedsAnswer, NeedsHead, NeedsPrefix, Next, Step, Tail, drive,
+};
 pub use key::{
     Environment, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, Pepper, RealmKey, TokenId, Unavailable,
 };

@@ -77,6 +77,10 @@ pub(crate) fn check(head: &RequestHead<'_>) -> Result<Framed, Error> {
     for name in SINGLE_VALUED {
         headers.one(name).map_err(|Duplicate(name)| Error::Duplicate(name))?;
     }
+    // Some hosts join the lines of a field before anybody sees them; no name of a host has a comma.
+    if head.authority.contains(',') {
+        return Err(Error::Duplicate("host"));
+    }
     check_connection(headers)?;
     let length = headers.one("content-length").map_err(|Duplicate(name)| Error::Duplicate(name))?;
     Ok(Framed { length: length.map(parse_length).transpose()? })
@@ -118,6 +122,15 @@ mod tests {
             peer: Peer::Unknown,
         };
         check(&head).map(Framed::length)
+    }
+
+    #[test]
+    fn lines_of_host_that_were_joined_are_two_hosts() {
+        let headers = Headers::new([("content-length", "1")]);
+        let (method, target, peer) = ("POST", "/", Peer::Unknown);
+        let authority = "images.example, evil.example";
+        let head = RequestHead { method, authority, target, headers: &headers, peer };
+        assert_eq!(check(&head).map(Framed::length), Err(Error::Duplicate("host")));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::media_type::Declared;
 use crate::Route;
 
 /// Evidence that a length was declared and fits the route; counts what arrives against it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Budget {
     declared: u64,
     seen: u64,

@@ -6,6 +6,7 @@ use super::{Inspection, Step};
 use crate::Rejection;
 use crate::checks::credential::Claimed;
 use crate::checks::{admission, backoff, image};
+use crate::findings::Findings;
 use crate::store::{Answer, Lookup};
 
 /// Waiting for the host's memory.
@@ -35,6 +36,18 @@ pub(super) enum Then {
 impl NeedsAnswer {
     pub(super) fn new(inspection: Inspection, lookup: Lookup, then: Then) -> Self {
         Self { inspection, lookup, then }
+    }
+
+    /// What was found out so far.
+    pub fn findings(&self) -> &Findings {
+        &self.inspection.findings
+    }
+
+    /// The same state once more, if it is whether a request goes on to its body that is asked.
+    pub(super) fn at_the_body(&self) -> Option<Self> {
+        let Then::Admit(judged) = &self.then else { return None };
+        let then = Then::Admit(judged.clone());
+        Some(Self { inspection: self.inspection.clone(), lookup: self.lookup.clone(), then })
     }
 
     /// What the host must find out.

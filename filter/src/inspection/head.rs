@@ -49,6 +49,7 @@ impl NeedsHead {
 }
 
 /// What costs nothing to know about a head.
+#[derive(Clone)]
 pub(super) struct Plain {
     pub(super) route: Arc<Route>,
     pub(super) client: Client,

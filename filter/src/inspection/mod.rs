@@ -4,9 +4,11 @@
 //! state. Every transition of the crate is in this folder: [`NeedsHead`] runs the checks of the head
 //! in `head.rs`, [`NeedsAnswer`] goes on with what the host's store says in `answer.rs`,
 //! [`NeedsPrefix`] judges the beginning of the body in `prefix.rs`, and [`Tail`] its rest in
-//! `tail.rs`.
+//! `tail.rs`. [`Deferred`] is for hosts whose store is far away: it asks once where the others ask
+//! twice.
 
 mod answer;
+mod deferred;
 mod head;
 mod prefix;
 mod tail;
@@ -24,6 +26,7 @@ use crate::verdict::Release;
 use crate::{Clock, Policy, Rejection, Route};
 
 pub use answer::NeedsAnswer;
+pub use deferred::{Asking, Deferred, Next};
 pub use head::NeedsHead;
 pub use prefix::NeedsPrefix;
 pub use tail::Tail;
@@ -87,6 +90,7 @@ pub fn drive(mut step: Step, store: &impl Store, clock: Clock) -> Step {
 }
 
 /// What every state carries.
+#[derive(Clone)]
 struct Inspection {
     filter: Filter,
     clock: Clock,

@@ -7,6 +7,7 @@ pub mod fields;
 pub mod gcra;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The largest limit that is honoured as written: the largest Integer of a structured field
 /// (RFC 9651 §3.3.1). A larger one counts as this.
@@ -15,7 +16,7 @@ pub const LIMIT_MAX: u64 = 999_999_999_999_999;
 pub const WINDOW_MAX: u64 = 366 * 86_400;
 
 /// What a quota counts.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 pub enum Unit {
     /// Requests.
     Requests,
@@ -24,7 +25,7 @@ pub enum Unit {
 }
 
 /// So much in so long a window. The whole limit may be used at once, and comes back evenly.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Quota {
     /// The name of the policy in the `RateLimit` fields; printable ASCII.
     pub name: String,
@@ -37,7 +38,7 @@ pub struct Quota {
 }
 
 /// Whose quota it is.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Subject {
     /// One key, by its id.
     Key(String),
@@ -54,7 +55,7 @@ pub enum Subject {
 }
 
 /// So much of a subject's quota.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Charge {
     /// Whose quota.
     pub subject: Subject,
@@ -65,7 +66,7 @@ pub struct Charge {
 }
 
 /// What is left of a quota.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Remaining {
     /// The name of the policy.
     pub name: String,

@@ -1,5 +1,6 @@
 //! The one place where a failed check becomes a status, a code and an answer (RFC 9457).
 
+mod fault;
 mod outcome;
 mod reason;
 
@@ -16,6 +17,8 @@ use crate::checks::{
 };
 use crate::permit::PermitId;
 use crate::{body, image, permit, signature};
+
+pub use fault::Fault;
 
 /// What the `type` of a problem starts with; the code follows.
 pub const TYPE_PREFIX: &str = "urn:lunette:problem:";

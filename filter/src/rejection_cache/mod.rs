@@ -14,6 +14,8 @@
 //! - Memory is fixed, and one network holds at most a quarter of where it falls: a scanner pushes
 //!   out nothing but its own entries.
 //! - An entry that has expired never answers, not even once more. Acceptances are not remembered.
+//! - Gates with the same key may tell each other of bodies ([`wanted`](RejectionCache::wanted),
+//!   [`news`](RejectionCache::news)): to refuse a key costs less than to ask.
 //!
 //! It is no HTTP cache: every answer is still made for its request.
 
@@ -46,6 +48,10 @@ pub struct RejectionCache {
     /// The newest epoch that was asked about.
     epoch: Option<u64>,
     counters: Counters,
+    /// The body that was last looked for in vain, until somebody asks.
+    wanted: Option<u64>,
+    /// The body that was last remembered, until somebody asks.
+    news: Option<(u64, u8)>,
 }
 
 /// Everything a refusal depends on.
@@ -125,17 +131,25 @@ impl RejectionCache {
             size: slots - slots % WAYS,
             epoch: None,
             counters: Counters::default(),
+            wanted: None,
+            news: None,
         }
     }
 
     /// Whether the refusal of such a request is remembered.
     pub fn find(&mut self, entry: &Entry<'_>, now: Clock) -> Option<Hit> {
+        self.wanted = None;
         let moment = self.moment(entry.epoch, now)?;
-        if self.slots.is_empty() {
+        if self.slots.is_empty() && entry.digest.is_none() {
             return None;
         }
         let tag = self.tag(entry);
-        let refused = self.set(tag)?.iter().find_map(|slot| slot.answer(tag, moment))?;
+        let found =
+            self.set(tag).and_then(|set| set.iter().find_map(|slot| slot.answer(tag, moment)));
+        let Some(refused) = found else {
+            self.wanted = entry.digest.map(|_| tag);
+            return None;
+        };
         self.counters.hits += 1;
         let canary = self.counters.hits.is_multiple_of(CANARY);
         Some(if canary { Hit::Verify(refused) } else { Hit::Reject(refused) })
@@ -161,9 +175,39 @@ impl RejectionCache {
         source: Option<IpAddr>,
         now: Clock,
     ) {
-        let stored = self.moment(entry.epoch, now).and_then(|moment| {
+        let tag = self.tag(entry);
+        if let (Refused::MalformedBody(code), Some(_)) = (refused, entry.digest) {
+            self.news = Some((tag, code));
+        }
+        self.store(tag, refused, source, (entry.epoch, now));
+    }
+
+    /// The name of the body that the last look-up did not know, once. Another gate with the same key and
+    /// epoch may know it.
+    pub fn wanted(&mut self) -> Option<u64> {
+        self.wanted.take()
+    }
+
+    /// The name of the body that was last remembered, and what as, once: to tell other gates.
+    pub fn news(&mut self) -> Option<(u64, u8)> {
+        self.news.take()
+    }
+
+    /// Remembers what another gate with the same key told of a body that is judged by `epoch`.
+    pub fn learn(&mut self, name: u64, code: u8, epoch: u64, now: Clock) {
+        self.store(name, Refused::MalformedBody(code), None, (epoch, now));
+    }
+
+    fn store(
+        &mut self,
+        tag: u64,
+        refused: Refused,
+        source: Option<IpAddr>,
+        (epoch, now): (u64, Clock),
+    ) {
+        let stored = self.moment(epoch, now).and_then(|moment| {
             self.allocate();
-            let (tag, source) = (self.tag(entry), self.source(source));
+            let source = self.source(source);
             slot::store(self.set(tag)?, tag, refused, source, moment)
         });
         match stored {

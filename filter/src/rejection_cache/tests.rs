@@ -218,3 +218,29 @@ fn a_new_epoch_frees_what_the_old_one_filled() {
     assert!(cache.find(&next, at(0)).is_some());
     assert_eq!(cache.counters().evictions, 0);
 }
+
+#[test]
+fn gates_with_one_key_tell_each_other_of_bodies_and_of_nothing_else() {
+    let body = |epoch| Entry { digest: Some(b"digest"), epoch, ..of(b"subject") };
+    let (mut one, mut other) = (cache(), cache());
+    assert_eq!(one.find(&body(EPOCH), at(0)), None);
+    let name = one.wanted().expect("a body that is not known");
+    assert_eq!(one.wanted(), None, "it is told once");
+
+    other.insert(&body(EPOCH), Refused::MalformedBody(3), None, at(0));
+    assert_eq!(other.news(), Some((name, 3)));
+    assert_eq!(other.news(), None, "it is told once");
+
+    one.learn(name, 3, EPOCH, at(1));
+    assert_eq!(one.news(), None, "what was heard is not told again");
+    let found = one.find(&body(EPOCH), at(2));
+    assert_eq!(found, Some(Hit::Reject(Refused::MalformedBody(3))));
+    assert_eq!(one.wanted(), None);
+
+    // Another epoch has another name, and a key has none.
+    assert_eq!(one.find(&body(EPOCH + 1), at(3)), None);
+    assert!(one.wanted().is_some_and(|wanted| wanted != name));
+    one.insert(&of(b"key"), Refused::UnknownKey, None, at(4));
+    assert_eq!(one.find(&of(b"another key"), at(4)), None);
+    assert_eq!((one.wanted(), one.news()), (None, None));
+}

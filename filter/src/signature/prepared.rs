@@ -140,6 +140,7 @@ impl Prepared {
 }
 
 /// A MAC over a body that has yet to come.
+#[derive(Clone)]
 pub struct BodyMac {
     mac: Hmac<Sha256>,
     expected: Vec<[u8; 32]>,

@@ -17,6 +17,8 @@ pub use paged::PagedStore;
 pub use start::{PAGES_MAX, Sizes};
 pub use tags::TagKey;
 
+use serde::{Deserialize, Serialize};
+
 use crate::quota::{Charge, Remaining};
 use crate::{Clock, UnixMillis};
 
@@ -24,7 +26,7 @@ use crate::{Clock, UnixMillis};
 pub const GRACE: u64 = 60;
 
 /// A question only the host can answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Lookup {
     /// May this request go on? One question: a quota that is spent refuses before the nonce is
     /// recorded, and only a nonce that is new lets the charges be taken, so that neither a request
@@ -55,7 +57,7 @@ impl Lookup {
 }
 
 /// The first use of a nonce, and how long it must be remembered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct FirstUse {
     /// The key id, or another stable id of the credential, in at most 64 bytes: a nonce is used by
     /// its owner only, or one client could burn another's.
@@ -82,7 +84,7 @@ pub const fn retention(skew: u64) -> u64 {
 }
 
 /// The host's answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Answer {
     /// Yes; what is left after each of the charges, in their order.
     Granted(Vec<Remaining>),
@@ -93,7 +95,7 @@ pub enum Answer {
 }
 
 /// Why the answer is no.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub enum Refusal {
     /// The nonce was used before.
     Replayed,

@@ -13,7 +13,7 @@ const UNVERIFIED: &str = "unverified";
 
 /// Evidence that the request's credential is known, right and valid now; or that its failure is only
 /// to be reported.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Authenticated {
     pub(crate) credential: Credential,
     pub(crate) principal: String,

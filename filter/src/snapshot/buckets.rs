@@ -1,10 +1,10 @@
-//! How policy, key records and revoked tokens travel from the node to its gates.
+//! A snapshot in the shared data of a host, for all its VMs.
 //!
-//! A host keeps these entries in its shared data:
+//! The host keeps these entries:
 //!
 //! | key | value |
 //! |---|---|
-//! | [`EPOCH`] | the epoch, 8 bytes, little endian; absent means that nothing was published yet |
+//! | [`EPOCH`] | a [`Term`]: the epoch, and until when it holds; absent means that nothing was published yet |
 //! | [`POLICY`] | the policy file of that epoch |
 //! | [`keys`], [`imported`] | the key records whose ids, or verifiers, fall into that bucket |
 //! | [`tokens`] | the ids of revoked tokens that fall into that bucket, one after the other |
@@ -13,8 +13,12 @@
 //! request, whatever the number of keys, and the shared data never grows. In a bucket each record is
 //! preceded by what it is found by and by its length, so that only one is ever parsed.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
+use super::Content;
+use crate::UnixMillis;
 use crate::key::{KeyId, KeyRecord, TokenId};
 
 /// Where the epoch is.
@@ -23,6 +27,39 @@ pub const EPOCH: &str = "lunette.epoch";
 pub const POLICY: &str = "lunette.policy";
 /// The number of buckets of each kind.
 pub const BUCKETS: u16 = 4096;
+
+/// The epoch in which a gate judges, and the time from which on it must not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Term {
+    /// The epoch; it only grows.
+    pub epoch: u64,
+    /// When it ends, if the node is not heard of before; never where the node is in the same process.
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl Term {
+    /// Its 8 or 16 bytes, little endian.
+    pub fn bytes(self) -> Vec<u8> {
+        let expires_at = self.expires_at.map(|at| at.0.to_le_bytes());
+        self.epoch.to_le_bytes().into_iter().chain(expires_at.into_iter().flatten()).collect()
+    }
+
+    /// Reads what [`bytes`](Self::bytes) wrote.
+    ///
+    /// # Errors
+    /// If there are not 8 or 16 bytes.
+    pub fn read(bytes: &[u8]) -> Result<Self, Damaged> {
+        let (epoch, rest) = bytes.split_first_chunk().ok_or(Damaged)?;
+        let expires_at = match rest {
+            [] => None,
+            rest => {
+                let at = rest.try_into().map_err(|_| Damaged)?;
+                Some(UnixMillis(u64::from_le_bytes(at)))
+            }
+        };
+        Ok(Self { epoch: u64::from_le_bytes(*epoch), expires_at })
+    }
+}
 
 /// Where the record of a key is found by its id.
 pub fn keys(id: &KeyId) -> Bucket {
@@ -100,6 +137,29 @@ impl Bucket {
     }
 }
 
+/// Every bucket of a content that is not empty, and its bytes.
+pub fn fill(content: &Content) -> BTreeMap<Bucket, Vec<u8>> {
+    let mut buckets: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+    for record in &content.keys {
+        let id = record.id.as_str().as_bytes();
+        write(buckets.entry(keys(&record.id)).or_default(), id, record);
+        if record.imported {
+            let found_by = &record.verifier;
+            write(buckets.entry(imported(found_by)).or_default(), found_by, record);
+        }
+    }
+    for token in &content.revoked_tokens {
+        buckets.entry(tokens(token)).or_default().extend_from_slice(token.bytes());
+    }
+    buckets
+}
+
+/// Every bucket there can be.
+pub fn all() -> impl Iterator<Item = Bucket> {
+    let kinds = [Kind::Keys, Kind::Imported, Kind::Tokens];
+    kinds.into_iter().flat_map(|kind| (0..BUCKETS).map(move |number| Bucket { kind, number }))
+}
+
 /// Adds a record to the bytes of the bucket that it is found in by `found_by`: the ten digits of
 /// its id, or the 32 bytes of its verifier.
 pub fn write(bucket: &mut Vec<u8>, found_by: &[u8], record: &KeyRecord) {
@@ -158,6 +218,17 @@ mod tests {
         for cut in 1..bucket.len() {
             let found = find(&bucket[..cut], b"9999999999");
             assert!(found == Err(Damaged) || found == Ok(None), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_term_is_read_as_it_was_written() {
+        for expires_at in [None, Some(UnixMillis(7))] {
+            let term = Term { epoch: 5, expires_at };
+            assert_eq!(Term::read(&term.bytes()), Ok(term));
+        }
+        for length in [0, 7, 9, 15, 17] {
+            assert_eq!(Term::read(&vec![1; length]), Err(Damaged), "{length} bytes");
         }
     }
 
