@@ -25,3 +25,4 @@ pub mod secrets;
 pub mod serve;
 pub mod server;
 pub mod shutdown;
+pub mod tls;

@@ -1,9 +1,11 @@
 //! Files that only their owner may read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 /// Why a private file or folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,14 @@ pub fn open(path: &Path) -> Result<File, Error> {
         return Err(Error::LooseFile { path: path.to_owned(), mode });
     }
     Ok(file)
+}
+
+/// Reads the text of a private file, as far as `most` bytes; it is wiped when dropped.
+pub fn read(path: &Path, most: u64) -> Result<Zeroizing<String>, Error> {
+    // With room for all of it, so that no part is left behind by a string that grew.
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(most).unwrap_or(0)));
+    open(path)?.take(most).read_to_string(&mut text).map_err(Error::io(path))?;
+    Ok(text)
 }
 
 /// Makes sure that a file exists and is private; a new one is empty.

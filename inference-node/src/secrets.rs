@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use filter::key::RealmKey;
+use filter::snapshot::SnapshotSigner;
 use filter::{Environment, Pepper, PermitKey, hex};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -126,6 +127,17 @@ impl RootSecret {
         self.derive(&[b"permit", gate.as_bytes(), &version.to_be_bytes()])
     }
 
+    /// The key that signs what gates of an environment are told.
+    pub fn snapshot_signer(&self, environment: Environment) -> SnapshotSigner {
+        SnapshotSigner::new(&self.derive(&[b"snapshot", environment.as_str().as_bytes()]))
+    }
+
+    /// What gate `gate` shows to be told, as 64 hex digits; it changes with the gate's permit key.
+    pub fn gate_token(&self, gate: &str, version: u32) -> Zeroizing<String> {
+        let token = self.derive(&[b"gate token", gate.as_bytes(), &version.to_be_bytes()]);
+        Zeroizing::new(hex::encode(&*token))
+    }
+
     /// Version `version` of the key that derives the signing secrets of an environment.
     pub fn realm_key(&self, environment: Environment, version: u32) -> RealmKey {
         RealmKey::new(version, *self.realm_key_bytes(environment, version))
@@ -172,6 +184,8 @@ mod tests {
             }
             for (gate, version) in [("a", 1), ("a", 2), ("b", 1), ("", 1), ("live", 1)] {
                 assert!(seen.insert(*root.permit_key_bytes(gate, version)));
+                let token = hex::decode(&root.gate_token(gate, version)).unwrap();
+                assert!(seen.insert(token));
             }
         }
         assert_eq!(one.permit_key_bytes("a", 1), RootSecret::new([1; 32]).permit_key_bytes("a", 1));

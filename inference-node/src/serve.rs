@@ -3,24 +3,26 @@
 use std::convert::Infallible;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use candle_core::Device;
+use filter::UnixMillis;
 use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource, Stats};
 use image::DynamicImage;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::{Layer as _, Service};
 
-use crate::api::operator::{self, Operator};
-use crate::api::permit::{PermitTerms, Permits};
+use crate::api::operator::{self, GateSnapshots, Operator};
+use crate::api::permit::{PermitTerms, Permits, SharedError, SharedRecord};
 use crate::api::request_log::{self, RequestLog};
 use crate::api::upload::{UploadLimits, Uploads};
 use crate::api::{self, Node};
 use crate::config::{self, Config, EMBEDDED_GATE};
 use crate::engine::{Engine, EngineError, EngineLimits};
-use crate::keys::{Publisher, StoreError};
+use crate::keys::{Publisher, Snapshots, Store, StoreError};
 use crate::metrics::{Metrics, Watched};
 use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError, Photo, Wanted};
 use crate::models::cache::Cache;
@@ -28,7 +30,9 @@ use crate::models::weights;
 use crate::provision::Provisions;
 use crate::readiness::Readiness;
 use crate::secrets::GateSecrets;
+use crate::server::Listener;
 use crate::shutdown::Drain;
+use crate::tls::{Acceptor, TlsError};
 use crate::{clock, server, shutdown};
 
 /// Why the node does not start, or stopped.
@@ -57,6 +61,12 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A listener cannot speak TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// What several nodes share cannot be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// The system refused a thread or a signal.
     #[error("the system refused a thread or a signal: {0}")]
     System(#[from] std::io::Error),
@@ -68,7 +78,11 @@ pub enum ServeError {
 impl ServeError {
     /// Whether the configuration is wrong, rather than the machine.
     pub fn is_a_mistake(&self) -> bool {
-        matches!(self, Self::UnknownModel(_))
+        match self {
+            Self::UnknownModel(_) | Self::Tls(_) => true,
+            Self::Shared(error) => error.is_a_mistake(),
+            _ => false,
+        }
     }
 }
 
@@ -90,6 +104,10 @@ fn rayon_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
 
 async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError> {
     let started = clock::now();
+    Store::open(&config.data)?.begin_epoch(started)?;
+    let tls = acceptor("tls", config.tls.as_ref())?;
+    let operator_tls = acceptor("operator_tls", config.operator_tls.as_ref())?;
+    let shared = shared(config).await?;
     let publisher = Arc::new(Publisher::open(
         &config.data,
         &config.policy.text,
@@ -104,38 +122,28 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
 
     let drain = Drain::default();
     let uploads = Uploads::new(upload_limits(config));
-    let watched = watched(&uploads, &engine, gate.as_ref());
+    let mut watched = watched(&uploads, &engine, gate.as_ref());
+    watched.extend(shared.iter().flat_map(SharedRecord::watched));
     let metrics = Arc::new(Metrics::new(watched));
     let readiness = Readiness::new(drain.clone());
     let node = Arc::new(Node {
         keys: Arc::clone(&publisher),
         policy: Arc::new(config.policy.policy.clone()),
-        permits: Permits::new(PermitTerms {
-            keys: config.permit_keys(&provisions.root),
-            audience: config.audience.clone(),
-            environment: config.environment,
-            issuers: config
-                .policy
-                .policy
-                .issuers
-                .iter()
-                .map(|issuer| issuer.name.clone())
-                .collect(),
-            accept_report: config.accept_report,
-            started,
-            longest_wait: config.upload.deadline + config.queue.deadline,
-        }),
+        permits: permits(config, provisions, started, shared),
         uploads,
         background: Arc::clone(&engine),
         metrics: Arc::clone(&metrics),
         drain: drain.clone(),
     });
 
-    let public = listen(config.listen).await?;
-    let private = listen(config.operator).await?;
+    let public = listen(config.listen, tls).await?;
+    let private = listen(config.operator, operator_tls).await?;
     let (stop, stopped) = watch::channel(false);
-    let operator =
-        operator::routes(Operator { metrics: Arc::clone(&metrics), readiness: readiness.clone() });
+    let operator = operator::routes(Operator {
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        gates: gate_snapshots(config, provisions, &publisher),
+    });
     let operator = tokio::spawn(server::serve(private, operator, stopped.clone()));
 
     let log = RequestLog { metrics, drain: drain.clone() };
@@ -164,8 +172,22 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     }
 }
 
+/// What gates in other processes are told, and their tokens. The embedded gate shares the publisher.
+fn gate_snapshots(
+    config: &Config,
+    provisions: &Provisions,
+    publisher: &Arc<Publisher>,
+) -> GateSnapshots {
+    let signer = provisions.root.snapshot_signer(config.environment);
+    let snapshots =
+        Snapshots::new(Arc::clone(publisher), signer, &config.audience, config.environment);
+    let gates = config.gates.iter().filter(|key| key.gate != EMBEDDED_GATE);
+    let tokens = gates.map(|key| provisions.root.gate_token(&key.gate, key.version)).collect();
+    GateSnapshots { snapshots: Arc::new(snapshots), tokens }
+}
+
 fn spawn<S>(
-    listener: TcpListener,
+    listener: Listener,
     service: S,
     stopped: watch::Receiver<bool>,
 ) -> tokio::task::JoinHandle<()>
@@ -179,8 +201,52 @@ where
     tokio::spawn(server::serve(listener, service, stopped))
 }
 
-async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+async fn listen(
+    address: std::net::SocketAddr,
+    tls: Option<Acceptor>,
+) -> Result<Listener, ServeError> {
+    match TcpListener::bind(address).await {
+        Ok(socket) => Ok(Listener { socket, tls }),
+        Err(source) => Err(ServeError::Listen { address, source }),
+    }
+}
+
+fn acceptor(table: &str, tls: Option<&config::Tls>) -> Result<Option<Acceptor>, TlsError> {
+    tls.map(|tls| Acceptor::load(table, tls)).transpose()
+}
+
+/// How long after its head a request may be recorded as used.
+fn longest_wait(config: &Config) -> Duration {
+    config.upload.deadline + config.queue.deadline
+}
+
+/// The record that several nodes share, if they do.
+async fn shared(config: &Config) -> Result<Option<SharedRecord>, SharedError> {
+    let Some(shared) = &config.shared else { return Ok(None) };
+    let (audience, environment) = (&config.audience, config.environment);
+    SharedRecord::connect(shared, audience, environment, longest_wait(config)).await.map(Some)
+}
+
+fn permits(
+    config: &Config,
+    provisions: &Provisions,
+    started: UnixMillis,
+    shared: Option<SharedRecord>,
+) -> Permits {
+    let issuers = &config.policy.policy.issuers;
+    let terms = PermitTerms {
+        keys: config.permit_keys(&provisions.root),
+        audience: config.audience.clone(),
+        environment: config.environment,
+        issuers: issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+        accept_report: config.accept_report,
+        started,
+        longest_wait: longest_wait(config),
+    };
+    match shared {
+        Some(record) => Permits::shared(terms, record),
+        None => Permits::new(terms),
+    }
 }
 
 /// Loads the compiled filter with the policy and keys of this process.
@@ -211,6 +277,8 @@ fn load_gate(
         "gate": EMBEDDED_GATE,
         "audience": config.audience,
         "environment": config.environment,
+        // They cost a good part of a refusal, and are only for this log.
+        "events": tracing::enabled!(target: "lunette::event", tracing::Level::DEBUG),
     });
     let gate = Gate::load(
         &config.filter,
@@ -253,12 +321,12 @@ fn announce(config: &Config, provisions: &Provisions) {
     tracing::info!(
         gate = ?config.gate,
         environment = config.environment.as_str(),
-        public = %format_args!("http://{}", config.listen),
-        operator = %format_args!("http://{}", config.operator),
+        public = %format_args!("{}://{}", scheme(config.tls.as_ref()), config.listen),
+        operator = %format_args!("{}://{}", scheme(config.operator_tls.as_ref()), config.operator),
         "ready"
     );
-    if !config.listen.ip().is_loopback() {
-        tracing::warn!("this listener speaks plain HTTP: put something that ends TLS before it");
+    if !config.listen.ip().is_loopback() && config.tls.is_none() {
+        tracing::warn!("`listen` speaks plain HTTP: set tls.certificate, or end TLS before it");
     }
     if config.accept_report && config.mode == config::Mode::Production {
         tracing::warn!("requests are taken whose failed checks a gate only reported");
@@ -266,6 +334,10 @@ fn announce(config: &Config, provisions: &Provisions) {
     if let Some(file) = &provisions.development_key {
         tracing::info!(file = %file.display(), "the development key is in this file");
     }
+}
+
+fn scheme(tls: Option<&config::Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
 }
 
 fn upload_limits(config: &Config) -> UploadLimits {

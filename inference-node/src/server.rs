@@ -11,11 +11,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tower::{Service, ServiceExt as _};
 
 use filter_wasmtime::Peer;
+
+use crate::tls::Acceptor;
 
 /// The most connections of one listener; more wait in the system's queue.
 const CONNECTIONS: usize = 1024;
@@ -30,8 +33,16 @@ const STREAMS: u32 = 64;
 /// How long finished connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// An address that is listened on.
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// What takes handshakes there; plain HTTP without it.
+    pub tls: Option<Acceptor>,
+}
+
 /// Serves `service` on `listener` until `stop`, then closes idle connections and finishes the rest.
-pub async fn serve<S, B>(listener: TcpListener, service: S, mut stop: watch::Receiver<bool>)
+pub async fn serve<S, B>(listener: Listener, service: S, mut stop: watch::Receiver<bool>)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
         + Clone
@@ -48,7 +59,7 @@ where
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.socket.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Most often the limit on open files: give connections time to end.
@@ -59,10 +70,21 @@ where
             },
             () = until(&mut stop) => break,
         };
-        let connection = connection(&builder, stream, peer, service.clone());
-        let connection = graceful.watch(connection);
+        // Small answers must not wait for more.
+        let _ = stream.set_nodelay(true);
+        let (builder, service, watcher) =
+            (Arc::clone(&builder), service.clone(), graceful.watcher());
+        let tls = listener.tls.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                None => watcher.watch(connection(&builder, stream, peer, service)).await,
+                // In a task of its own, so that a slow handshake keeps nobody waiting.
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => watcher.watch(connection(&builder, stream, peer, service)).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%peer, %error, "a connection ended early");
             }
             drop(place);
@@ -94,9 +116,9 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-fn connection<S, B>(
-    builder: &Arc<Builder<TokioExecutor>>,
-    stream: TcpStream,
+fn connection<I, S, B>(
+    builder: &Builder<TokioExecutor>,
+    stream: I,
     peer: SocketAddr,
     service: S,
 ) -> impl hyper_util::server::graceful::GracefulConnection<
@@ -104,6 +126,7 @@ fn connection<S, B>(
 > + Send
 + 'static
 where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
         + Clone
         + Send
@@ -113,8 +136,6 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // Small answers must not wait for more.
-    let _ = stream.set_nodelay(true);
     let service = service.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         request

@@ -54,7 +54,7 @@ async fn cut_out<K: KeyRing>(
     let wanted = wanted(image.fields())?;
     let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
     // Not earlier: whoever was sent away by then may come again.
-    node.permits.use_once(&claims, clock::now())?;
+    node.permits.use_once(&claims, clock::now()).await?;
     // The turn goes with the image, also where a client who leaves drops this future.
     let ((image, turn), decoding) =
         on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;

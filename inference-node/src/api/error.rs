@@ -189,7 +189,8 @@ pub struct Code {
     pub reason: &'static str,
 }
 
-fn into_response(reply: Reply) -> Response<Body> {
+/// A refusal as a response of axum's.
+pub(super) fn into_response(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = reply.status;
     for (name, value) in reply.headers {

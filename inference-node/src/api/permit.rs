@@ -1,6 +1,7 @@
 //! The node takes a request only with a gate's permit for exactly that request, and only once.
 
 mod nonces;
+mod shared;
 mod used;
 
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,9 @@ use filter::permit::{self, CLOCK_TOLERANCE, Credential, Invalid, Token};
 use filter::policy::Mode;
 use filter::{Claims, Environment, KeyRing, PermitKey, Rejection, Unavailable, UnixMillis, jwt};
 
-use used::{Now, Used};
+use used::{Now, Use, Used};
+
+pub use shared::{SharedError, SharedRecord};
 
 /// Why a permit does not cover a request.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -75,14 +78,27 @@ pub struct PermitTerms {
 /// Opens permits for one deployment.
 pub struct Permits {
     terms: PermitTerms,
-    used: Mutex<Used>,
+    record: Record,
+}
+
+/// Where it is written down what was used.
+enum Record {
+    /// In this process: for a node that serves alone.
+    Here(Mutex<Used>),
+    /// Where other nodes look too.
+    Shared(SharedRecord),
 }
 
 impl Permits {
-    /// Takes permits by `terms`.
+    /// Takes permits by `terms`, and remembers in this process which were used.
     pub fn new(terms: PermitTerms) -> Self {
         let used = Mutex::new(Used::new(terms.longest_wait, Instant::now()));
-        Self { terms, used }
+        Self { terms, record: Record::Here(used) }
+    }
+
+    /// Takes permits by `terms`, and writes down where other nodes look too which were used.
+    pub fn shared(terms: PermitTerms, record: SharedRecord) -> Self {
+        Self { terms, record: Record::Shared(record) }
     }
 
     /// Opens the permit of a request head and compares it with the request and the records of keys
@@ -100,7 +116,7 @@ impl Permits {
         }
         let text = first.to_str().map_err(|_| Invalid::Malformed)?;
         let claims = permit::open(text, &self.terms.keys, now)?;
-        if claims.issued_at.saturating_add(CLOCK_TOLERANCE) < self.terms.started.0 {
+        if self.forgot(claims.issued_at) {
             return Err(PermitError::BeforeStart);
         }
         self.compare(&claims, head)?;
@@ -111,9 +127,22 @@ impl Permits {
 
     /// Records the permit, and the nonce behind it, as used: called once, when nothing can go wrong
     /// any more but the work.
-    pub fn use_once(&self, claims: &Claims, now: UnixMillis) -> Result<(), PermitError> {
-        let now = Now { wall: now, steady: Instant::now() };
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).record(claims, now)
+    pub async fn use_once(&self, claims: &Claims, now: UnixMillis) -> Result<(), PermitError> {
+        let used = Use::of(claims);
+        match &self.record {
+            Record::Here(log) => {
+                let now = Now { wall: now, steady: Instant::now() };
+                log.lock().unwrap_or_else(PoisonError::into_inner).record(&used, now)
+            }
+            Record::Shared(record) => record.record(&used, now).await,
+        }
+    }
+
+    /// Whether the use of a permit that was issued then may have been forgotten. A shared record
+    /// outlives this process, and says itself when it began.
+    fn forgot(&self, issued_at: u64) -> bool {
+        matches!(self.record, Record::Here(_))
+            && issued_at.saturating_add(CLOCK_TOLERANCE) < self.terms.started.0
     }
 
     /// Whether what failed at the gate was enforced there, or may pass here all the same.

@@ -13,7 +13,7 @@ use super::file::Settings;
 use super::units::Share;
 use super::{
     CommonFlags, Config, ConfigError, EMBEDDED_GATE, FIRST_REALM, Gate, GateKey, LogFormat, Mode,
-    PolicySource, Queue, ServeFlags, Upload, file,
+    PolicySource, Queue, ServeFlags, Tls, Upload, file, shared,
 };
 use crate::keys::{NAME_RULE, is_name};
 
@@ -67,7 +67,9 @@ pub(super) fn check(
 ) -> Result<Config, ConfigError> {
     let listen = serve.listen.or(file.listen).unwrap_or_else(|| loopback(8080));
     let operator = serve.operator.or(file.operator).unwrap_or_else(|| loopback(9090));
-    check_listeners(listen, operator)?;
+    let (nodes, shared) = shared::nodes(&serve, &file)?;
+    let (tls, operator_tls) = tls(&serve, file.tls, file.operator_tls)?;
+    check_listeners(listen, operator, operator_tls.as_ref())?;
     let policy = match common.policy.or(file.policy) {
         Some(path) => PolicySource::read(&path)?,
         None => PolicySource::built_in()?,
@@ -91,6 +93,10 @@ pub(super) fn check(
         mode,
         listen,
         operator,
+        tls,
+        operator_tls,
+        nodes,
+        shared,
         gate,
         gates,
         gate_vms: count("gate_vms", serve.gate_vms.or(file.gate_vms), machine)?,
@@ -124,10 +130,46 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-fn check_listeners(listen: SocketAddr, operator: SocketAddr) -> Result<(), ConfigError> {
-    require(operator.ip().is_loopback(), "operator", || {
+/// The TLS of the public listener, and of the operator's.
+fn tls(
+    serve: &ServeFlags,
+    public: file::Tls,
+    operator: file::Tls,
+) -> Result<(Option<Tls>, Option<Tls>), ConfigError> {
+    let rank = |flag: &Option<PathBuf>, file| flag.clone().or(file);
+    let public = shared::tls(
+        &shared::TlsSettings { table: "tls", certificate: "tls.certificate", key: "tls.key" },
+        [
+            rank(&serve.tls_certificate, public.certificate),
+            rank(&serve.tls_key, public.key),
+            rank(&serve.tls_client_ca, public.client_ca),
+        ],
+    )?;
+    let operator = shared::tls(
+        &shared::TlsSettings {
+            table: "operator_tls",
+            certificate: "operator_tls.certificate",
+            key: "operator_tls.key",
+        },
+        [
+            rank(&serve.operator_tls_certificate, operator.certificate),
+            rank(&serve.operator_tls_key, operator.key),
+            rank(&serve.operator_tls_client_ca, operator.client_ca),
+        ],
+    )?;
+    Ok((public, operator))
+}
+
+fn check_listeners(
+    listen: SocketAddr,
+    operator: SocketAddr,
+    operator_tls: Option<&Tls>,
+) -> Result<(), ConfigError> {
+    let clients_are_known = operator_tls.is_some_and(|tls| tls.client_ca.is_some());
+    require(operator.ip().is_loopback() || clients_are_known, "operator", || {
         format!(
-            "{operator} is not loopback: health and metrics have no login, expected 127.0.0.1 or [::1]"
+            "{operator} is not loopback: health and metrics have no login, expected 127.0.0.1 or \
+             [::1], or operator_tls.client_ca so that clients need a certificate"
         )
     })?;
     // Port 0 asks the system for a free port, so two of them are two.
@@ -270,7 +312,7 @@ fn span(wanted: Option<super::Span>, default_seconds: u64) -> Duration {
     wanted.map_or_else(|| Duration::from_secs(default_seconds), |span| span.0)
 }
 
-fn require<P: Into<String>>(
+pub(super) fn require<P: Into<String>>(
     holds: bool,
     setting: &'static str,
     problem: impl FnOnce() -> P,

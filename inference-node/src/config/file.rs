@@ -32,6 +32,13 @@ pub(super) struct Settings {
     pub(super) threads: Option<u16>,
     pub(super) drain_deadline: Option<Span>,
     pub(super) log: Option<LogFormat>,
+    pub(super) nodes: Option<u16>,
+    #[serde(default)]
+    pub(super) shared: Shared,
+    #[serde(default)]
+    pub(super) tls: Tls,
+    #[serde(default)]
+    pub(super) operator_tls: Tls,
     #[serde(default)]
     pub(super) upload: Upload,
     #[serde(default)]
@@ -58,6 +65,22 @@ pub(super) struct Queue {
     pub(super) deadline: Option<Span>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shared {
+    pub(super) redis: Option<String>,
+    pub(super) redis_file: Option<PathBuf>,
+    pub(super) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
+}
+
 /// Reads a file. Relative paths in it start at its own folder.
 pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
     let text = std::fs::read_to_string(path)
@@ -70,6 +93,14 @@ pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
         &mut file.data,
         &mut file.root_secret_file,
         &mut file.models,
+        &mut file.shared.redis_file,
+        &mut file.shared.ca,
+        &mut file.tls.certificate,
+        &mut file.tls.key,
+        &mut file.tls.client_ca,
+        &mut file.operator_tls.certificate,
+        &mut file.operator_tls.key,
+        &mut file.operator_tls.client_ca,
     ];
     for path in paths.into_iter().flatten().chain(file.token_secrets.values_mut()) {
         *path = folder.join(&*path);
@@ -126,10 +157,11 @@ mod tests {
     fn paths_start_at_the_folder_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lunette.toml");
-        let text = "data = \"data\"\nmodels = \"/models\"\n[token_secrets]\ncorp = \"corp.secret\"";
+        let text = "data = \"data\"\nmodels = \"/models\"\n[token_secrets]\ncorp = \"corp.secret\"\n[tls]\nkey = \"tls.key\"";
         std::fs::write(&path, text).unwrap();
         let file = read(&path).unwrap();
         assert_eq!(file.token_secrets["corp"], folder.path().join("corp.secret"));
+        assert_eq!(file.tls.key, Some(folder.path().join("tls.key")));
         assert_eq!(file.data, Some(folder.path().join("data")));
         assert_eq!(file.models, Some("/models".into()));
     }

@@ -48,9 +48,39 @@ pub struct ServeFlags {
     /// Where clients connect [default: 127.0.0.1:8080]
     #[arg(long, env = "LUNETTE_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<SocketAddr>,
-    /// Where health and metrics are; loopback only [default: 127.0.0.1:9090]
+    /// Where health and metrics are; loopback unless clients need certificates [default: 127.0.0.1:9090]
     #[arg(long, env = "LUNETTE_OPERATOR", value_name = "ADDRESS", value_parser = address)]
     pub operator: Option<SocketAddr>,
+    /// The certificates that `--listen` speaks TLS with, in PEM [default: none, plain HTTP]
+    #[arg(long, env = "LUNETTE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Their private key, in PEM; only its owner may read it
+    #[arg(long, env = "LUNETTE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Whose certificates clients of `--listen` must have, in PEM [default: they need none]
+    #[arg(long, env = "LUNETTE_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// The certificates that `--operator` speaks TLS with, in PEM [default: none, plain HTTP]
+    #[arg(long, env = "LUNETTE_OPERATOR_TLS_CERTIFICATE", value_name = "FILE")]
+    pub operator_tls_certificate: Option<PathBuf>,
+    /// Their private key, in PEM; only its owner may read it
+    #[arg(long, env = "LUNETTE_OPERATOR_TLS_KEY", value_name = "FILE")]
+    pub operator_tls_key: Option<PathBuf>,
+    /// Whose certificates clients of `--operator` must have, in PEM; needed off loopback
+    #[arg(long, env = "LUNETTE_OPERATOR_TLS_CLIENT_CA", value_name = "FILE")]
+    pub operator_tls_client_ca: Option<PathBuf>,
+    /// How many nodes serve this deployment; several need a shared Redis [default: 1]
+    #[arg(long, env = "LUNETTE_NODES", value_name = "NUMBER")]
+    pub nodes: Option<u16>,
+    /// The Redis where several nodes write down what was used, as redis:// or rediss://
+    #[arg(long, env = "LUNETTE_SHARED_REDIS", value_name = "URL")]
+    pub shared_redis: Option<String>,
+    /// A private file that holds that URL, for one with a password
+    #[arg(long, env = "LUNETTE_SHARED_REDIS_FILE", value_name = "FILE")]
+    pub shared_redis_file: Option<PathBuf>,
+    /// Whose certificate that Redis must have, in PEM [default: the system's authorities]
+    #[arg(long, env = "LUNETTE_SHARED_CA", value_name = "FILE")]
+    pub shared_ca: Option<PathBuf>,
     /// Run the gate in this process, or leave it to Envoy or the Worker in front [default: embedded]
     #[arg(long, env = "LUNETTE_GATE", value_enum)]
     pub gate: Option<Gate>,

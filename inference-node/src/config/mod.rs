@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod file;
 mod flags;
+mod shared;
 mod units;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::secrets::RootSecret;
 pub use arguments::argument_problem;
 pub use error::ConfigError;
 pub use flags::{CommonFlags, ServeFlags};
+pub use shared::{RedisUrl, Shared, Tls};
 pub use units::{ByteRate, ByteSize, Malformed, Share, Span};
 
 /// The file that is read where none is named.
@@ -73,8 +75,16 @@ pub struct Config {
     pub mode: Mode,
     /// Where clients, or the gates in front, connect.
     pub listen: SocketAddr,
-    /// Where health and metrics are; always loopback.
+    /// Where health and metrics are; loopback, or with a certificate asked of clients.
     pub operator: SocketAddr,
+    /// What `listen` speaks TLS with; plain HTTP without it.
+    pub tls: Option<Tls>,
+    /// What `operator` speaks TLS with; likewise.
+    pub operator_tls: Option<Tls>,
+    /// How many nodes serve the deployment, at least 1.
+    pub nodes: usize,
+    /// What they share; always there where they are several.
+    pub shared: Option<Shared>,
     /// Where the gate is.
     pub gate: Gate,
     /// Whose permits are taken: the embedded gate's, or those of the gates in front.

@@ -194,6 +194,14 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    /// Begins a new epoch although nothing changed: gates in other processes may have seen a later one
+    /// than this database, if it was restored from a copy.
+    pub fn begin_epoch(&mut self, now: UnixMillis) -> Result<(), StoreError> {
+        let transaction = self.write()?;
+        next_epoch(&transaction, now)?;
+        Ok(transaction.commit()?)
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

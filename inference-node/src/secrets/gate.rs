@@ -36,6 +36,12 @@ impl GateSecrets {
             (VERSION, Zeroizing::new(version.to_string())),
             ("LUNETTE_PEPPER", digits(&root.pepper_bytes(environment))),
             ("LUNETTE_REALM_KEYS", realm_keys),
+            ("LUNETTE_GATE_TOKEN", root.gate_token(gate, version)),
+            // The one that is no secret: whom the gate believes.
+            (
+                "LUNETTE_SNAPSHOT_KEY",
+                Zeroizing::new(root.snapshot_signer(environment).public().digits()),
+            ),
         ];
         variables.extend(tokens.variable().map(|secrets| ("LUNETTE_TOKEN_SECRETS", secrets)));
         Self(variables)

@@ -48,7 +48,7 @@ impl Gate {
             realm_keys: text("LUNETTE_REALM_KEYS").split(',').map(realm_key).collect(),
             token_secrets: filter::TokenSecrets::default(),
         };
-        let snapshot = machine.json(&["policy", "snapshot"]);
+        let snapshot = machine.json(&["policy", "snapshot", "--json"]);
         let policy = Policy::parse(snapshot["policy"].to_string().as_bytes()).unwrap();
         let records: Vec<KeyRecord> = serde_json::from_value(snapshot["keys"].clone()).unwrap();
         // It has run for a day, so that no signature is older than its memory.

@@ -52,7 +52,7 @@ fn its_text_is_neither_stored_nor_shown() {
         let content = std::fs::read(file.unwrap().path()).unwrap();
         assert!(!content.windows(KEY.len()).any(|window| window == KEY.as_bytes()));
     }
-    for command in [&["keys", "list", "--json"][..], &["policy", "snapshot"]] {
+    for command in [&["keys", "list", "--json"][..], &["policy", "snapshot", "--json"]] {
         assert!(!machine.run(command).succeeded().contains(KEY));
     }
 }

@@ -86,7 +86,7 @@ impl Machine {
     }
 
     pub(crate) fn epoch(&self) -> u64 {
-        self.json(&["policy", "snapshot"])["epoch"].as_u64().unwrap()
+        self.json(&["policy", "snapshot", "--json"])["epoch"].as_u64().unwrap()
     }
 }
 

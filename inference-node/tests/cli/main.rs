@@ -35,7 +35,7 @@ fn a_new_key_is_printed_once_and_never_again() {
         machine.run(&["keys", "list", "--json"]),
         machine.run(&["keys", "show", &id]),
         machine.run(&["keys", "show", &id, "--json"]),
-        machine.run(&["policy", "snapshot"]),
+        machine.run(&["policy", "snapshot", "--json"]),
     ];
     for ran in outputs {
         assert!(!ran.err.contains(secret));
@@ -118,7 +118,7 @@ fn a_revoked_key_stays_revoked() {
     assert_has(&machine.run(&["keys", "revoke", &id]).succeeded(), &["already revoked"]);
     assert_eq!(machine.json(&["keys", "show", &id, "--json"])["standing"], "revoked");
     assert_has(&machine.run(&["keys", "rotate", &id]).refused(1), &[&id, "is revoked"]);
-    let snapshot = machine.json(&["policy", "snapshot"]);
+    let snapshot = machine.json(&["policy", "snapshot", "--json"]);
     assert_eq!(snapshot["keys"][0]["revoked"], true);
 }
 
@@ -325,7 +325,7 @@ fn a_snapshot_verifies_the_keys_it_is_about() {
     let secrets = machine.json(&["gates", "secrets", "--gate", "envoy-1", "--json"]);
     let pepper = filter::hex::decode(secrets["LUNETTE_PEPPER"].as_str().unwrap()).unwrap();
     let out = machine.path("snapshot.json");
-    machine.run(&["policy", "snapshot", "--output", out.to_str().unwrap()]).succeeded();
+    machine.run(&["policy", "snapshot", "--json", "--output", out.to_str().unwrap()]).succeeded();
     let snapshot: Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
     let records: Vec<filter::KeyRecord> = serde_json::from_value(snapshot["keys"].clone()).unwrap();
     assert_eq!(records[0].id, *key.id());

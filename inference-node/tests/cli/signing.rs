@@ -83,7 +83,8 @@ fn nothing_of_a_signing_secret_is_stored_or_shown() {
         assert!(!content.windows(32).any(|window| window == bytes));
         assert!(!content.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
-    for command in [&["keys", "show", id][..], &["keys", "list"], &["policy", "snapshot"]] {
+    for command in [&["keys", "show", id][..], &["keys", "list"], &["policy", "snapshot", "--json"]]
+    {
         let out = machine.run(command).succeeded();
         assert!(out.contains("simple") && !out.contains(secret), "{out}");
     }
@@ -119,7 +120,7 @@ fn what_was_asked_for_is_in_the_record() {
     );
     let list = machine.run(&["keys", "list"]).succeeded();
     assert_has(&list, &["SIGNING", "rfc9421", "ROUTES", "CLIENTS", "but 192.0.2.7/32"]);
-    let records = machine.json(&["policy", "snapshot"])["keys"].clone();
+    let records = machine.json(&["policy", "snapshot", "--json"])["keys"].clone();
     let [record]: [filter::KeyRecord; 1] =
         serde_json::from_value::<Vec<_>>(records).unwrap().try_into().unwrap();
     assert!(record.signing.unwrap().required);

@@ -27,7 +27,7 @@ fn a_revoked_token_is_listed_and_published_by_its_digest() {
     let shown = machine.run(&["tokens", "list"]).succeeded();
     assert_has(&shown, &["ISSUER", &id, "\\u{1b}[31mstolen"]);
     assert!(!shown.contains("6f1c0d2e"));
-    let snapshot = machine.json(&["policy", "snapshot"]);
+    let snapshot = machine.json(&["policy", "snapshot", "--json"]);
     assert_eq!(snapshot["revoked_tokens"], serde_json::json!([id]));
 }
 

@@ -205,7 +205,7 @@ fn to_explain_changes_nothing() {
 
     let _ = machine.key(&["--scope", SCOPE]);
     machine.policy("other.json", |policy| policy["skew"] = json!("60s"));
-    let snapshot = || machine.run(&["policy", "snapshot"]).json(0);
+    let snapshot = || machine.run(&["policy", "snapshot", "--json"]).json(0);
     let before = snapshot();
     explain(&machine, &["--policy", "other.json"]);
     assert_eq!(snapshot(), before);

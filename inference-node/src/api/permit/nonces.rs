@@ -14,11 +14,9 @@ use filter::{KeyId, UnixMillis};
 use sha2::{Digest as _, Sha256};
 
 use super::PermitError;
-use super::used::Now;
+use super::used::{DAY, Now};
 use crate::clock::millis;
 
-/// The longest time that the steady clock counts; beyond it the wall clock decides alone.
-const DAY: u64 = 86_400_000;
 /// How often a full log looks for what it may forget.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// A log this small is not looked through.
@@ -36,6 +34,10 @@ impl NonceName {
         let mut name = [0; 16];
         name.copy_from_slice(&digest[..16]);
         Self(name)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

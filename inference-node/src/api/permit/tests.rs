@@ -153,30 +153,30 @@ fn signed(id: u8, nonce: &str) -> Claims {
     Claims { id: PermitId([id; 16]), nonce, ..claims() }
 }
 
-#[test]
-fn a_permit_is_used_once_and_so_is_the_nonce_behind_it() {
+#[tokio::test]
+async fn a_permit_is_used_once_and_so_is_the_nonce_behind_it() {
     let permits = permits(false);
-    assert_eq!(permits.use_once(&signed(1, "a"), NOW), Ok(()));
-    assert_eq!(permits.use_once(&signed(1, "a"), NOW), Err(PermitError::Used));
+    assert_eq!(permits.use_once(&signed(1, "a"), NOW).await, Ok(()));
+    assert_eq!(permits.use_once(&signed(1, "a"), NOW).await, Err(PermitError::Used));
     assert_eq!(
-        permits.use_once(&signed(2, "a"), NOW),
+        permits.use_once(&signed(2, "a"), NOW).await,
         Err(PermitError::at_the_gate(admission::Error::Replayed))
     );
-    assert_eq!(permits.use_once(&signed(3, "b"), NOW), Ok(()));
+    assert_eq!(permits.use_once(&signed(3, "b"), NOW).await, Ok(()));
     let other_key = Credential::Key(KeyId::parse("9876543210").unwrap());
     let other = Claims { credential: other_key, ..signed(4, "a") };
-    assert_eq!(permits.use_once(&other, NOW), Ok(()));
+    assert_eq!(permits.use_once(&other, NOW).await, Ok(()));
 }
 
-#[test]
-fn a_refused_permit_uses_up_nothing() {
+#[tokio::test]
+async fn a_refused_permit_uses_up_nothing() {
     let permits = permits(false);
-    permits.use_once(&signed(1, "a"), NOW).unwrap();
-    assert_eq!(permits.use_once(&signed(1, "b"), NOW), Err(PermitError::Used));
-    assert_eq!(permits.use_once(&signed(2, "b"), NOW), Ok(()));
+    permits.use_once(&signed(1, "a"), NOW).await.unwrap();
+    assert_eq!(permits.use_once(&signed(1, "b"), NOW).await, Err(PermitError::Used));
+    assert_eq!(permits.use_once(&signed(2, "b"), NOW).await, Ok(()));
     assert_eq!(
-        permits.use_once(&signed(3, "b"), NOW),
+        permits.use_once(&signed(3, "b"), NOW).await,
         Err(PermitError::at_the_gate(admission::Error::Replayed))
     );
-    assert_eq!(permits.use_once(&signed(3, "c"), NOW), Ok(()));
+    assert_eq!(permits.use_once(&signed(3, "c"), NOW).await, Ok(()));
 }

@@ -12,6 +12,36 @@ use filter::{Claims, PermitId, UnixMillis};
 use super::PermitError;
 use super::nonces::{NonceLog, NonceName};
 
+/// The longest time that a signature's end counts; a later one is as good as none.
+pub(super) const DAY: u64 = 86_400_000;
+
+/// What is recorded of a request.
+pub(super) struct Use {
+    pub(super) permit: PermitId,
+    pub(super) issued_at: UnixMillis,
+    /// The nonce of the signature behind it, and until when that verifies.
+    pub(super) nonce: Option<(NonceName, UnixMillis)>,
+}
+
+impl Use {
+    pub(super) fn of(claims: &Claims) -> Self {
+        let nonce = match (&claims.credential, &claims.nonce) {
+            (Credential::Key(key), Some(nonce)) => {
+                Some((NonceName::of(key, nonce), UnixMillis(nonce.until)))
+            }
+            _ => None,
+        };
+        Self { permit: claims.id, issued_at: UnixMillis(claims.issued_at), nonce }
+    }
+}
+
+/// For how long a permit is remembered, of requests that take as long as `longest_wait` to be
+/// recorded: two heads with one permit may arrive at both ends of its life, and each of them may
+/// then take that long.
+pub(super) fn retention(longest_wait: Duration) -> Duration {
+    Duration::from_millis(LIFETIME + 2 * CLOCK_TOLERANCE) + longest_wait
+}
+
 /// The time by both clocks: one that can be set, and one that only goes on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
@@ -28,9 +58,7 @@ pub(super) struct Used {
 impl Used {
     /// Remembers the permits of requests that take as long as `longest_wait` to be recorded.
     pub(super) fn new(longest_wait: Duration, now: Instant) -> Self {
-        // Two heads with one permit may arrive at both ends of its life, and each of them may then
-        // take that long.
-        let retention = Duration::from_millis(LIFETIME + 2 * CLOCK_TOLERANCE) + longest_wait;
+        let retention = retention(longest_wait);
         Self {
             permits: PermitLog::new(retention, PermitLog::CAPACITY, now),
             nonces: NonceLog::new(retention, NonceLog::CAPACITY, now),
@@ -38,17 +66,13 @@ impl Used {
     }
 
     /// Records a permit, and the nonce of the signature behind it; both or neither.
-    pub(super) fn record(&mut self, claims: &Claims, now: Now) -> Result<(), PermitError> {
-        let nonce = match (&claims.credential, &claims.nonce) {
-            (Credential::Key(key), Some(nonce)) => Some((NonceName::of(key, nonce), nonce.until)),
-            _ => None,
-        };
-        self.permits.check(claims.id, now.steady)?;
-        if let Some((name, until)) = nonce {
+    pub(super) fn record(&mut self, used: &Use, now: Now) -> Result<(), PermitError> {
+        self.permits.check(used.permit, now.steady)?;
+        if let Some((name, until)) = used.nonce {
             self.nonces.check(name, now)?;
-            self.nonces.insert(name, UnixMillis(until), now);
+            self.nonces.insert(name, until, now);
         }
-        self.permits.insert(claims.id);
+        self.permits.insert(used.permit);
         Ok(())
     }
 }

@@ -44,16 +44,21 @@ A file that fits the schema can still be refused: what its fields must mean toge
         #[arg(long)]
         event: bool,
     },
-    /// Write policy and key records as one JSON document for gates
+    /// Write what gates are told: policy, key records and revoked tokens, signed
     #[command(after_help = "Examples:
-  lunette policy snapshot --output snapshot.json
-  lunette policy snapshot --policy policy.json | jq .epoch
+  lunette policy snapshot --output snapshot
+  lunette policy snapshot --json | jq .epoch
 
-The document holds no secret: records are of no use without the gate's pepper.")]
+A snapshot is good for 15 minutes. Gates that can reach the node take it from there themselves:
+GET /gate/snapshot on the operator's listener. It holds no secret: records are of no use without the
+gate's pepper. With --json it is printed as one document, unsigned, to be read by people.")]
     Snapshot {
         /// The file to write; readers see the old one or the new one, never a part
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -63,8 +68,8 @@ impl PolicyCommand {
             Self::Check { file, json } => check::check(&file, common, json),
             Self::Explain(explain) => explain.run(common),
             Self::Schema { event } => schema::print(event),
-            Self::Snapshot { output } => {
-                snapshot::write(&Config::load_for_tools(common)?, output.as_deref())
+            Self::Snapshot { output, json } => {
+                snapshot::write(&Config::load_for_tools(common)?, output.as_deref(), json)
             }
         }
     }

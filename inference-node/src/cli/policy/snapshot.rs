@@ -1,18 +1,21 @@
-//! `lunette policy snapshot`: policy and key records as one document.
+//! `lunette policy snapshot`: what gates are told, as the node signs it.
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Error, output};
+use crate::clock;
 use crate::config::Config;
-use crate::keys::Publisher;
+use crate::keys::{Published, Publisher, Snapshots};
 use crate::provision::root_secret;
 
+/// The same for people, unsigned.
 #[derive(Serialize)]
-struct Snapshot<'a> {
+struct Document<'a> {
     epoch: u64,
     policy: Value,
     keys: Vec<&'a filter::KeyRecord>,
@@ -20,26 +23,37 @@ struct Snapshot<'a> {
     revoked_tokens: Vec<&'a filter::key::TokenId>,
 }
 
-/// Writes the document to a file, or prints it.
-pub(super) fn write(config: &Config, output: Option<&Path>) -> Result<(), Error> {
-    let pepper = root_secret(config)?.pepper(config.environment);
-    let publisher = Publisher::open(&config.data, &config.policy.text, config.environment, pepper)?;
-    let current = publisher.current().map_err(|_| Error::Unavailable)?;
-    let policy = serde_json::from_slice(current.policy()).map_err(std::io::Error::from)?;
-    let document = Snapshot {
-        epoch: current.epoch(),
-        policy,
-        keys: current.records().collect(),
-        revoked_tokens: current.revoked_tokens().collect(),
+/// Writes the snapshot to a file, or prints it.
+pub(super) fn write(config: &Config, output: Option<&Path>, json: bool) -> Result<(), Error> {
+    let root = root_secret(config)?;
+    let environment = config.environment;
+    let pepper = root.pepper(environment);
+    let publisher = Publisher::open(&config.data, &config.policy.text, environment, pepper)?;
+    let text = if json {
+        document(&*publisher.current().map_err(|_| Error::Unavailable)?)?
+    } else {
+        let signer = root.snapshot_signer(environment);
+        let snapshots = Snapshots::new(Arc::new(publisher), signer, &config.audience, environment);
+        snapshots.current(clock::now()).map_err(|_| Error::Unavailable)?.text(None)
     };
     match output {
-        None => Ok(output::json(&document)?),
+        None => Ok(output::line(text.trim_end())?),
         Some(path) => {
-            let text = serde_json::to_vec(&document).map_err(std::io::Error::from)?;
             let mut draft = path.as_os_str().to_owned();
             draft.push(format!(".{}.draft", std::process::id()));
             fs::write(&draft, text)?;
             Ok(fs::rename(&draft, path)?)
         }
     }
+}
+
+fn document(published: &Published) -> Result<String, std::io::Error> {
+    let mut text = serde_json::to_string_pretty(&Document {
+        epoch: published.epoch(),
+        policy: serde_json::from_slice(published.policy())?,
+        keys: published.records().collect(),
+        revoked_tokens: published.revoked_tokens().collect(),
+    })?;
+    text.push('\n');
+    Ok(text)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::RedisUrl;
 
 fn machine() -> Machine {
     Machine {
@@ -90,6 +91,51 @@ fn the_operator_listener_is_loopback_and_not_the_public_one() {
 }
 
 #[test]
+fn the_operator_listens_elsewhere_only_where_clients_need_a_certificate() {
+    let tls = "[operator_tls]\ncertificate = \"c\"\nkey = \"k\"";
+    let operator = "operator = \"0.0.0.0:9090\"";
+    let problem = problem(&format!("{operator}\n{tls}"));
+    assert!(problem.contains("operator_tls.client_ca"), "{problem}");
+    let config = load(&format!("{operator}\n{tls}\nclient_ca = \"ca\"")).unwrap();
+    assert_eq!(config.operator_tls.unwrap().client_ca, Some("ca".into()));
+    assert_eq!(load(tls).unwrap().operator_tls.unwrap().client_ca, None);
+}
+
+#[test]
+fn tls_has_a_certificate_and_a_key() {
+    assert!(load("").unwrap().tls.is_none());
+    for (lines, setting) in [
+        ("[tls]\nkey = \"k\"", "tls.certificate: "),
+        ("[tls]\ncertificate = \"c\"", "tls.key: "),
+        ("[tls]\nclient_ca = \"ca\"", "tls.certificate: "),
+        ("[operator_tls]\nkey = \"k\"", "operator_tls.certificate: "),
+        ("[operator_tls]\ncertificate = \"c\"", "operator_tls.key: "),
+    ] {
+        let problem = problem(lines);
+        assert!(problem.starts_with(setting), "{problem}");
+    }
+}
+
+#[test]
+fn several_nodes_share_a_store_whose_password_is_not_in_the_configuration() {
+    assert_eq!((load("").unwrap().nodes, load("").unwrap().shared), (1, None));
+    let problem = |text: &str| load(text).unwrap_err().to_string();
+    let alone = problem("nodes = 2");
+    assert!(alone.starts_with("nodes: 2") && alone.contains("shared.redis"), "{alone}");
+    assert!(problem("nodes = 0").starts_with("nodes: 0: expected 1 to "));
+    let redis = |url: &str| format!("nodes = 2\n[shared]\nredis = \"{url}\"");
+    let shared = load(&redis("redis://127.0.0.1:6379/1")).unwrap().shared.unwrap();
+    assert_eq!(shared.redis, RedisUrl::Plain("redis://127.0.0.1:6379/1".into()));
+    let secret = problem(&redis("rediss://me:hush@redis.internal"));
+    assert!(secret.contains("shared.redis_file") && !secret.contains("hush"), "{secret}");
+    assert!(problem(&redis("http://127.0.0.1")).starts_with("shared.redis: expected a URL"));
+    let both = problem("[shared]\nredis = \"redis://a\"\nredis_file = \"b\"");
+    assert!(both.contains("one of them"), "{both}");
+    let file = load("nodes = 2\n[shared]\nredis_file = \"b\"").unwrap().shared.unwrap();
+    assert_eq!(file.redis, RedisUrl::File("b".into()));
+}
+
+#[test]
 fn an_external_gate_has_a_name_of_its_own() {
     let config = load("gate = \"external\"\ngates = [\"envoy-1\", \"envoy-1@2\"]").unwrap();
     let versions: Vec<_> =
@@ -173,6 +219,9 @@ fn the_commented_example_shows_every_setting_with_its_default() {
         models: None,
         filter: None,
         token_secrets: [].into(),
+        shared: file::Shared::default(),
+        tls: file::Tls::default(),
+        operator_tls: file::Tls::default(),
         ..file
     };
     let config = check(CommonFlags::default(), ServeFlags::default(), places, &machine()).unwrap();

@@ -1,4 +1,6 @@
-//! What the operator's listener serves: health and metrics, never routed by a gate.
+//! What the operator's listener serves: health, metrics, and what gates are told. No gate routes to it.
+
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use axum::routing::get;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
+pub use snapshot::GateSnapshots;
+
 /// What the operator's handlers need.
 #[derive(Clone)]
 pub struct Operator {
@@ -18,6 +22,8 @@ pub struct Operator {
     pub metrics: Arc<Metrics>,
     /// Whether requests can be served.
     pub readiness: Readiness,
+    /// What gates in other processes are told.
+    pub gates: GateSnapshots,
 }
 
 /// The routes of the operator's listener.
@@ -26,6 +32,7 @@ pub fn routes(operator: Operator) -> Router {
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/gate/snapshot", get(snapshot::give).with_state(operator.gates.clone()))
         .with_state(operator)
 }
 
