@@ -1,15 +1,17 @@
 //! What the gate is told when it starts: its identity, from the plugin configuration, and its
 //! secrets, only ever from the environment of its VM.
 
-use filter::{
-    Environment, GateIdentity, KeyRecord, Keys, Pepper, PermitKey, PolicyError, RealmKey, TokenId,
-    TokenSecrets,
-};
+use std::time::Duration;
+
+use filter::snapshot::{News, Refused, SnapshotKey, Trust};
+use filter::{Environment, GateIdentity, Pepper, PermitKey, RealmKey, TokenSecrets};
+use proxy_wasm::types::Status;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::host;
 use crate::policies::Policies;
+use crate::pull::Pull;
 
 /// The key that seals permits: 64 hex digits.
 const PERMIT_KEY: &str = "LUNETTE_PERMIT_KEY";
@@ -21,6 +23,14 @@ const PEPPER: &str = "LUNETTE_PEPPER";
 const REALM_KEYS: &str = "LUNETTE_REALM_KEYS";
 /// The secrets of issuers that sign with HS256, as `NAME:HEX`, separated by commas. Optional.
 const TOKEN_SECRETS: &str = "LUNETTE_TOKEN_SECRETS";
+/// The node's public key, 64 hex digits, for gates that are told by a snapshot.
+const SNAPSHOT_KEY: &str = "LUNETTE_SNAPSHOT_KEY";
+/// What a gate that asks the node shows to be told: 64 hex digits.
+const GATE_TOKEN: &str = "LUNETTE_GATE_TOKEN";
+/// How often the node is asked, in milliseconds: a revoked key must be refused within 5 seconds.
+const EVERY_DEFAULT: u64 = 1000;
+const EVERY_MIN: u64 = 100;
+const EVERY_MAX: u64 = 4000;
 /// The most realm keys: the current one, and the one before it.
 const REALM_KEYS_MAX: usize = 2;
 
@@ -31,10 +41,31 @@ pub(crate) enum Error {
     Missing,
     #[error("plugin configuration: {0}")]
     Json(#[from] serde_json::Error),
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
+    #[error("snapshot: {0}")]
+    Snapshot(#[from] Refused),
+    #[error("snapshot and pull: a gate is told in one way, and not in two")]
+    Both,
+    #[error("pull.every_ms: expected {EVERY_MIN} to {EVERY_MAX}")]
+    Every,
     #[error("environment: {0} is missing or not {1}")]
     Secret(&'static str, &'static str),
+    #[error("the host's clock cannot be read")]
+    Clock,
+}
+
+impl From<Status> for Error {
+    fn from(_: Status) -> Self {
+        Self::Clock
+    }
+}
+
+/// How a gate is kept up to date, beside its secrets.
+pub(crate) struct Config {
+    pub(crate) policies: Policies,
+    /// Whom to ask; nothing where the host tells the gate by itself.
+    pub(crate) pull: Option<Pull>,
+    /// Whether the host is told of each request's event.
+    pub(crate) events: bool,
 }
 
 /// The plugin configuration.
@@ -47,22 +78,27 @@ struct Raw {
     audience: String,
     /// The environment whose keys it takes.
     environment: Environment,
-    /// Policy and keys, for a gate that is not kept up to date through shared data.
-    snapshot: Option<RawSnapshot>,
+    /// A signed snapshot, which holds until the next configuration, or until it expires.
+    snapshot: Option<String>,
+    /// Where the node gives its snapshot. With neither, the host's shared data tells the gate.
+    pull: Option<RawPull>,
+    /// Whether the host is told the inspection event of each request, as `lunette.event`.
+    #[serde(default)]
+    events: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawSnapshot {
-    epoch: u64,
-    policy: Box<RawValue>,
-    keys: Vec<KeyRecord>,
-    #[serde(default)]
-    revoked_tokens: Vec<TokenId>,
+struct RawPull {
+    /// The host's name of the node's operator listener.
+    cluster: String,
+    /// The `Host` of the requests.
+    authority: String,
+    every_ms: Option<u64>,
 }
 
 /// Reads the plugin configuration and the secrets.
-pub(crate) fn read(json: &[u8]) -> Result<Policies, Error> {
+pub(crate) fn read(json: &[u8]) -> Result<Config, Error> {
     let raw: Raw = serde_json::from_slice(json)?;
     let version = variable(PERMIT_KEY_VERSION).and_then(|text| text.parse().ok());
     let version = version.ok_or(Error::Secret(PERMIT_KEY_VERSION, "a number"))?;
@@ -75,14 +111,43 @@ pub(crate) fn read(json: &[u8]) -> Result<Policies, Error> {
         audience: raw.audience,
         environment: raw.environment,
     };
-    match raw.snapshot {
-        None => Ok(Policies::shared(gate)),
-        Some(RawSnapshot { epoch, policy, keys, revoked_tokens }) => {
-            let keys =
-                revoked_tokens.into_iter().fold(keys.into_iter().collect(), Keys::with_revoked);
-            Ok(Policies::fixed(gate, epoch, policy.get().as_bytes(), keys)?)
+    let events = raw.events;
+    match (raw.snapshot, raw.pull) {
+        (Some(_), Some(_)) => Err(Error::Both),
+        (None, None) => Ok(Config { policies: Policies::shared(gate), pull: None, events }),
+        (Some(snapshot), None) => {
+            match trust(&gate)?.judge(snapshot.as_bytes(), None, host::now()?)? {
+                News::Changed(statement, content) => {
+                    let policies = Policies::fixed(gate, &statement, *content);
+                    Ok(Config { policies, pull: None, events })
+                }
+                // Only of a snapshot that the gate has already.
+                News::Nothing | News::Renewed(_) => Err(Refused::Content.into()),
+            }
+        }
+        (None, Some(RawPull { cluster, authority, every_ms })) => {
+            let every = every_ms.unwrap_or(EVERY_DEFAULT);
+            if !(EVERY_MIN..=EVERY_MAX).contains(&every) {
+                return Err(Error::Every);
+            }
+            let token = variable(GATE_TOKEN).filter(|token| !token.is_empty());
+            let token = token.ok_or(Error::Secret(GATE_TOKEN, "64 hex digits"))?;
+            let every = Duration::from_millis(every);
+            let pull = Pull::new(trust(&gate)?, cluster, authority, &token, every);
+            Ok(Config { policies: Policies::pulled(gate), pull: Some(pull), events })
         }
     }
+}
+
+/// Whom the gate believes.
+fn trust(gate: &GateIdentity) -> Result<Trust, Error> {
+    let key = variable(SNAPSHOT_KEY).and_then(|digits| SnapshotKey::parse(digits.trim()));
+    Ok(Trust {
+        key: key
+            .ok_or(Error::Secret(SNAPSHOT_KEY, "the 64 hex digits of an Ed25519 public key"))?,
+        audience: gate.audience.clone(),
+        environment: gate.environment,
+    })
 }
 
 fn secret(name: &'static str) -> Result<[u8; 32], Error> {

@@ -85,20 +85,21 @@ pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
     hostcalls::get_shared_data(key).ok()?.0
 }
 
-/// Tells the host's access log how the request was judged.
-pub(crate) fn record_verdict(code: &str, reason: &str, id: PermitId) {
-    let id = filter::hex::encode(&id.0);
-    for (name, value) in
-        [("lunette.code", code), ("lunette.reason", reason), ("lunette.request_id", &id)]
-    {
-        // A host without these properties only logs less.
-        let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
-    }
+/// Tells the host's access log why the request was refused. One that goes on leaves no word there.
+pub(crate) fn record_refusal(code: &str, reason: &str, id: PermitId) {
+    record("lunette.code", code);
+    record("lunette.reason", reason);
+    record("lunette.request_id", &filter::hex::encode(&id.0));
 }
 
 /// Hands the inspection event to the host.
 pub(crate) fn record_event(event: &Event) {
-    let _ = hostcalls::set_property(vec!["lunette.event"], Some(event.to_json().as_bytes()));
+    record("lunette.event", &event.to_json());
+}
+
+fn record(name: &str, value: &str) {
+    // A host without these properties only logs less.
+    let _ = hostcalls::set_property(vec![name], Some(value.as_bytes()));
 }
 
 /// Answers the request here.

@@ -10,6 +10,7 @@ mod host;
 mod memory;
 mod metrics;
 mod policies;
+mod pull;
 mod stream;
 
 use std::cell::{OnceCell, RefCell};
@@ -21,19 +22,23 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use filter::store::PagedStore;
 use filter::{Clock, Policy, RejectionCache, Unavailable};
 
+use config::Config;
 use memory::HostMemory;
 use metrics::Metrics;
 use policies::Policies;
+use pull::Pull;
 use stream::Stream;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None, pull: None }));
 }}
 
 /// The root of the VM: configured once, it makes a [`Stream`] for each request.
 struct Root {
     plugin: Option<Rc<Plugin>>,
+    /// Where policy and keys come from, if it must be asked.
+    pull: Option<Pull>,
 }
 
 /// What all requests of this VM are judged with.
@@ -44,16 +49,16 @@ pub(crate) struct Plugin {
     /// Refusals: in this VM's own memory.
     pub(crate) cache: RefCell<RejectionCache>,
     pub(crate) metrics: Metrics,
-}
-
-impl From<Policies> for Plugin {
-    fn from(policies: Policies) -> Self {
-        let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
-        Self { policies, store: OnceCell::new(), cache, metrics: Metrics::define() }
-    }
+    /// Whether the host is told of each request's event.
+    pub(crate) events: bool,
 }
 
 impl Plugin {
+    fn new(policies: Policies, events: bool) -> Self {
+        let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
+        Self { policies, store: OnceCell::new(), cache, metrics: Metrics::define(), events }
+    }
+
     /// Opens the store, of the size that the policy of the host's first request asks for.
     pub(crate) fn open_store(&self, policy: &Policy, clock: Clock) -> Result<(), Unavailable> {
         if self.store.get().is_none() {
@@ -70,19 +75,33 @@ impl Plugin {
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, call: u32, _: usize, size: usize, _: usize) {
+        if let Some(pull) = &mut self.pull {
+            pull.answered(call, size);
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
         match host::plugin_configuration().and_then(|json| config::read(&json)) {
-            Ok(policies) => {
-                self.plugin = Some(Rc::new(policies.into()));
+            Ok(Config { policies, pull, events }) => {
+                self.plugin = Some(Rc::new(Plugin::new(policies, events)));
+                self.pull = pull;
+                self.pull.iter().for_each(Pull::begin);
                 true
             }
             Err(error) => {
                 host::log(LogLevel::Error, &format!("configuration refused: {error}"));
                 false
             }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(pull) = &mut self.pull {
+            pull.tick();
         }
     }
 

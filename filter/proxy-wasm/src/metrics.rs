@@ -1,8 +1,9 @@
-//! What the rejection cache and the store count, as the host's metrics.
+//! What the rejection cache counts, and how current the policy is, as the host's metrics.
 
 use std::cell::Cell;
 
 use filter::rejection_cache::Counters;
+use filter::snapshot::Statement;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
@@ -46,5 +47,57 @@ impl Metrics {
                 let _ = hostcalls::increment_metric(*id, new);
             }
         }
+    }
+}
+
+/// How current policy and keys are.
+pub(crate) struct SnapshotMetrics {
+    taken: Option<u32>,
+    ignored: Option<u32>,
+    unreachable: Option<u32>,
+    epoch: Option<u32>,
+    expires_at: Option<u32>,
+}
+
+impl SnapshotMetrics {
+    /// Makes the metrics known to the host.
+    pub(crate) fn define() -> Self {
+        let define = |kind, name| hostcalls::define_metric(kind, name).ok();
+        Self {
+            taken: define(MetricType::Counter, "lunette.snapshot.taken"),
+            ignored: define(MetricType::Counter, "lunette.snapshot.ignored"),
+            unreachable: define(MetricType::Counter, "lunette.snapshot.unreachable"),
+            epoch: define(MetricType::Gauge, "lunette.snapshot.epoch"),
+            expires_at: define(MetricType::Gauge, "lunette.snapshot.expires_at_seconds"),
+        }
+    }
+
+    /// A snapshot was taken, or the one that is there renewed.
+    pub(crate) fn taken(&self, statement: &Statement) {
+        count(self.taken);
+        set(self.epoch, statement.epoch);
+        set(self.expires_at, statement.expires_at.0 / 1000);
+    }
+
+    /// A snapshot was ignored: it is not what the node would sign, or older.
+    pub(crate) fn ignored(&self) {
+        count(self.ignored);
+    }
+
+    /// The node could not be asked, or did not answer.
+    pub(crate) fn unreachable(&self) {
+        count(self.unreachable);
+    }
+}
+
+fn count(metric: Option<u32>) {
+    if let Some(id) = metric {
+        let _ = hostcalls::increment_metric(id, 1);
+    }
+}
+
+fn set(metric: Option<u32>, value: u64) {
+    if let Some(id) = metric {
+        let _ = hostcalls::record_metric(id, value);
     }
 }

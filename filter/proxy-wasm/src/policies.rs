@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use filter::snapshot::{self, Bucket};
+use filter::snapshot::{self, Bucket, Content, Statement, Term};
 use filter::{
-    Filter, GateIdentity, KeyId, KeyRecord, KeyRing, Keys, Policy, PolicyError, TokenId,
-    Unavailable,
+    Filter, GateIdentity, KeyId, KeyRecord, KeyRing, Keys, Policy, TokenId, Unavailable, UnixMillis,
 };
 
 use crate::host;
@@ -20,9 +19,27 @@ pub(crate) struct Policies {
 
 enum Source {
     /// Given with the plugin configuration.
-    Fixed { filter: Filter, keys: Keys },
+    Fixed { filter: Filter, keys: Keys, expires_at: UnixMillis },
     /// The host's shared data; what was parsed is kept for as long as its epoch lasts.
-    Shared { parsed: RefCell<Option<Parsed>> },
+    Shared { parsed: RefCell<Option<Parsed>>, filled_by: FilledBy },
+}
+
+/// Who fills the host's shared data.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum FilledBy {
+    /// The host itself, which is the node: what is there is true now.
+    Host,
+    /// Whichever VM has just asked the node: what is there holds until it expires.
+    Vms,
+}
+
+/// Why no request can be judged now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NoPolicy {
+    /// There is none, or it cannot be read.
+    Missing,
+    /// There was one, and it has expired.
+    Stale,
 }
 
 /// What was read of one epoch. Every request asks the host for the epoch before it looks here.
@@ -37,21 +54,28 @@ struct Parsed {
 const RECORDS_MAX: usize = 1024;
 
 impl Policies {
-    /// Follows the snapshot in the host's shared data.
+    /// Follows what the host keeps in its shared data.
     pub(crate) fn shared(gate: GateIdentity) -> Self {
-        Self { gate: Arc::new(gate), source: Source::Shared { parsed: RefCell::new(None) } }
+        Self::filled_by(FilledBy::Host, gate)
     }
 
-    /// Judges by one policy and one set of keys until the next configuration.
-    pub(crate) fn fixed(
-        gate: GateIdentity,
-        epoch: u64,
-        policy: &[u8],
-        keys: Keys,
-    ) -> Result<Self, PolicyError> {
+    /// Follows what [`Pull`](crate::pull::Pull) keeps in the host's shared data.
+    pub(crate) fn pulled(gate: GateIdentity) -> Self {
+        Self::filled_by(FilledBy::Vms, gate)
+    }
+
+    fn filled_by(filled_by: FilledBy, gate: GateIdentity) -> Self {
+        let source = Source::Shared { parsed: RefCell::new(None), filled_by };
+        Self { gate: Arc::new(gate), source }
+    }
+
+    /// Judges by one snapshot until the next configuration, or until it expires.
+    pub(crate) fn fixed(gate: GateIdentity, statement: &Statement, content: Content) -> Self {
         let gate = Arc::new(gate);
-        let filter = Filter::new(Policy::parse(policy)?, Arc::clone(&gate), epoch);
-        Ok(Self { gate, source: Source::Fixed { filter, keys } })
+        let policy = Policy::clone(&content.policy);
+        let filter = Filter::new(policy, Arc::clone(&gate), statement.epoch);
+        let (keys, expires_at) = (content.into_keys(), statement.expires_at);
+        Self { gate, source: Source::Fixed { filter, keys, expires_at } }
     }
 
     /// The gate that judges.
@@ -59,23 +83,30 @@ impl Policies {
         &self.gate
     }
 
-    /// The filter to judge the next request by; nothing without a policy.
-    pub(crate) fn filter(&self) -> Result<Filter, Unavailable> {
+    /// The filter to judge a request of `now` by; nothing without a policy that holds.
+    pub(crate) fn filter(&self, now: UnixMillis) -> Result<Filter, NoPolicy> {
         match &self.source {
+            Source::Fixed { expires_at, .. } if now >= *expires_at => Err(NoPolicy::Stale),
             Source::Fixed { filter, .. } => Ok(filter.clone()),
-            Source::Shared { parsed } => {
-                let epoch = host::shared(snapshot::EPOCH).ok_or(Unavailable)?;
-                let epoch = u64::from_le_bytes(epoch.try_into().map_err(|_| Unavailable)?);
-                let mut parsed = parsed.try_borrow_mut().map_err(|_| Unavailable)?;
+            Source::Shared { parsed, filled_by } => {
+                let term = host::shared(snapshot::EPOCH).ok_or(NoPolicy::Missing)?;
+                let Term { epoch, expires_at } =
+                    Term::read(&term).map_err(|_| NoPolicy::Missing)?;
+                match expires_at {
+                    Some(at) if now >= at => return Err(NoPolicy::Stale),
+                    None if *filled_by == FilledBy::Vms => return Err(NoPolicy::Missing),
+                    _ => {}
+                }
+                let mut parsed = parsed.try_borrow_mut().map_err(|_| NoPolicy::Missing)?;
                 if let Some(known) = &*parsed
                     && known.epoch == epoch
                 {
                     return Ok(known.filter.clone());
                 }
-                let policy = host::shared(snapshot::POLICY).ok_or(Unavailable)?;
+                let policy = host::shared(snapshot::POLICY).ok_or(NoPolicy::Missing)?;
                 let policy = Policy::parse(&policy).map_err(|error| {
                     host::log(proxy_wasm::types::LogLevel::Error, &error.to_string());
-                    Unavailable
+                    NoPolicy::Missing
                 })?;
                 let filter = Filter::new(policy, Arc::clone(&self.gate), epoch);
                 *parsed = Some(Parsed { epoch, filter: filter.clone(), records: BTreeMap::new() });
@@ -89,7 +120,7 @@ impl KeyRing for Policies {
     fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, Unavailable> {
         match &self.source {
             Source::Fixed { keys, .. } => keys.find(id),
-            Source::Shared { parsed } => {
+            Source::Shared { parsed, .. } => {
                 let mut parsed = parsed.try_borrow_mut().map_err(|_| Unavailable)?;
                 let records = &mut parsed.as_mut().ok_or(Unavailable)?.records;
                 if let Some(record) = records.get(id) {

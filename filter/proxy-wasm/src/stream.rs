@@ -3,17 +3,19 @@
 use std::rc::Rc;
 
 use filter::checks::credential;
-use filter::rejection::problem;
+use filter::event::Event;
+use filter::rejection::Fault;
 use filter::{
     Clock, GateIdentity, NeedsPrefix, Permit, PermitId, Refused, Rejection, RejectionCache,
     Release, Reply, RequestHead, Step, Tail, Unavailable, drive, permit,
 };
-use http::{HeaderName, StatusCode};
+use http::HeaderName;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::Plugin;
+use crate::policies::NoPolicy;
 use crate::{clock, host};
 
 /// The fields that are the gate's own, in both directions.
@@ -23,6 +25,8 @@ pub(crate) struct Stream {
     plugin: Rc<Plugin>,
     id: PermitId,
     state: State,
+    /// Fields of the head that are not for the node.
+    withheld: Vec<String>,
     /// Header fields for the answer: how the client's quotas stand.
     fields: Vec<(HeaderName, String)>,
 }
@@ -44,8 +48,8 @@ enum Stop {
     Refused(Box<Refused>),
     /// A check of the body failed once the head had gone on.
     Late(Box<Rejection>),
-    /// No policy was published, or it cannot be read.
-    NoPolicy,
+    /// There is no policy to judge by.
+    NoPolicy(NoPolicy),
     /// A call of the host failed.
     Host,
 }
@@ -59,6 +63,12 @@ impl From<Refused> for Stop {
 impl From<Rejection> for Stop {
     fn from(rejection: Rejection) -> Self {
         Self::Late(Box::new(rejection))
+    }
+}
+
+impl From<NoPolicy> for Stop {
+    fn from(why: NoPolicy) -> Self {
+        Self::NoPolicy(why)
     }
 }
 
@@ -77,15 +87,19 @@ impl From<Status> for Stop {
 
 impl Stream {
     pub(crate) fn new(plugin: Rc<Plugin>) -> Self {
-        Self { plugin, id: PermitId([0; 16]), state: State::Start, fields: Vec::new() }
+        let (withheld, fields) = (Vec::new(), Vec::new());
+        Self { plugin, id: PermitId([0; 16]), state: State::Start, withheld, fields }
     }
 
     fn head(&mut self, end_of_stream: bool) -> Result<Action, Stop> {
         let seed = host::seed()?;
         self.id = PermitId(seed);
         let Plugin { policies, cache, metrics, .. } = &*self.plugin;
-        let filter = policies.filter().map_err(|_| Stop::NoPolicy)?;
+        let clock = clock::clock()?;
+        let filter = policies.filter(clock.unix)?;
         let head = host::request_head()?.ok_or(Stop::Host)?;
+        let names = head.headers.iter().map(|(name, _)| name);
+        self.withheld = names.filter(|name| is_withheld(name)).map(str::to_owned).collect();
         let head = RequestHead {
             method: &head.method,
             authority: &head.authority,
@@ -93,13 +107,12 @@ impl Stream {
             headers: &head.headers,
             peer: head.peer,
         };
-        let clock = clock::clock()?;
         self.plugin.open_store(filter.policy(), clock)?;
         let mut cache = cache.try_borrow_mut().map_err(|_| Stop::Host)?;
         let step = filter.begin(clock, seed).head(&head, policies, &mut cache);
         metrics.tell(cache.counters());
         drop(cache);
-        self.follow(step, clock, 0, end_of_stream)
+        self.follow(step, 0, end_of_stream)
     }
 
     fn body(&mut self, size: usize, end_of_stream: bool) -> Result<Action, Stop> {
@@ -107,13 +120,13 @@ impl Stream {
             State::Prefix { prefix, seen } => {
                 // A held body grows in the host's buffer: only its end is new.
                 let chunk = host::request_body(seen, size.saturating_sub(seen))?;
-                self.follow(prefix.chunk(&chunk), clock::clock()?, size, end_of_stream)
+                self.follow(prefix.chunk(&chunk), size, end_of_stream)
             }
             State::Tail(mut tail) => {
                 let passed = pass(&mut tail, size, end_of_stream);
                 if let Err(Stop::Late(rejection)) = &passed {
                     // The event said that the request was released; this one takes its place.
-                    host::record_event(&tail.findings().rejected(rejection));
+                    self.tell(|| tail.findings().rejected(rejection));
                     self.remember(|cache, clock| tail.remember(rejection, cache, clock));
                 }
                 passed?;
@@ -126,14 +139,12 @@ impl Stream {
     }
 
     /// Does what the filter needs next, once `seen` bytes of what the host holds were judged.
-    fn follow(
-        &mut self,
-        step: Step,
-        clock: Clock,
-        seen: usize,
-        end_of_stream: bool,
-    ) -> Result<Action, Stop> {
-        match drive(step, self.plugin.store()?, clock) {
+    fn follow(&mut self, mut step: Step, seen: usize, end_of_stream: bool) -> Result<Action, Stop> {
+        if matches!(step, Step::NeedsAnswer(_)) {
+            // Only then: each call of the host is a good part of what a request costs here.
+            step = drive(step, self.plugin.store()?, clock::clock()?);
+        }
+        match step {
             Step::NeedsPrefix(prefix) if end_of_stream => Err(prefix.end().into()),
             Step::NeedsPrefix(prefix) => {
                 self.state = State::Prefix { prefix: Box::new(prefix), seen };
@@ -144,9 +155,8 @@ impl Stream {
                 if end_of_stream {
                     tail.end()?;
                 }
-                send_on(self.plugin.policies.gate(), &permit)?;
-                host::record_event(&tail.findings().released());
-                host::record_verdict("released", "released", self.id);
+                send_on(self.plugin.policies.gate(), &permit, &self.withheld)?;
+                self.tell(|| tail.findings().released());
                 self.fields = fields;
                 self.state = State::Tail(Box::new(tail));
                 Ok(Action::Continue)
@@ -160,17 +170,26 @@ impl Stream {
     fn settle(&mut self, outcome: Result<Action, Stop>) -> Action {
         outcome.unwrap_or_else(|stop| {
             self.state = State::Answered;
+            // Some hosts show the filter its own answer again; it says itself how quotas stand.
+            self.fields.clear();
             if let Stop::Refused(refused) = &stop {
-                host::record_event(&refused.event());
+                self.tell(|| refused.event());
                 if refused.knows_its_body() {
                     self.remember(|cache, clock| refused.remember(cache, clock));
                 }
             }
             let (reply, code, reason) = stop.answer(self.id);
-            host::record_verdict(code, reason, self.id);
+            host::record_refusal(code, reason, self.id);
             host::send(&reply);
             Action::Pause
         })
+    }
+
+    /// Tells the host of an event, if it wants to know.
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.plugin.events {
+            host::record_event(&event());
+        }
     }
 
     /// Remembers a body that would be refused again. What cannot be remembered now is judged again.
@@ -198,28 +217,25 @@ impl Stream {
 impl Stop {
     /// The answer, its public code, and the reason for logs.
     fn answer(&self, id: PermitId) -> (Reply, &'static str, &'static str) {
-        let unavailable = |code, detail, reason| {
-            (problem(StatusCode::SERVICE_UNAVAILABLE, code, detail, id), code, reason)
-        };
+        let fault = |fault: Fault, reason| (fault.reply(id), fault.code(), reason);
         match self {
             Self::Refused(refused) => {
                 let rejection = refused.rejection();
                 (refused.reply(), rejection.code(), rejection.reason())
             }
             Self::Late(rejection) => (rejection.reply(id), rejection.code(), rejection.reason()),
-            Self::NoPolicy => {
-                unavailable("policy-unavailable", "the gate has no policy", "policy-unavailable")
-            }
-            Self::Host => {
-                unavailable("gate-unavailable", "the gate cannot judge now", "host-failed")
-            }
+            Self::NoPolicy(NoPolicy::Missing) => fault(Fault::NoPolicy, "policy-unavailable"),
+            Self::NoPolicy(NoPolicy::Stale) => fault(Fault::StalePolicy, "policy-stale"),
+            Self::Host => fault(Fault::Host, "host-failed"),
         }
     }
 }
 
 /// Judges more of a body whose head has gone on: only what is new is shown then.
 fn pass(tail: &mut Tail, size: usize, end_of_stream: bool) -> Result<(), Stop> {
-    tail.chunk(&host::request_body(0, size)?)?;
+    if size > 0 {
+        tail.chunk(&host::request_body(0, size)?)?;
+    }
     if end_of_stream {
         tail.end()?;
     }
@@ -227,16 +243,19 @@ fn pass(tail: &mut Tail, size: usize, end_of_stream: bool) -> Result<(), Stop> {
 }
 
 /// Takes from the head what is not for the node, and adds the permit.
-fn send_on(gate: &GateIdentity, permit: &Permit) -> Result<(), Stop> {
+fn send_on(gate: &GateIdentity, permit: &Permit, withheld: &[String]) -> Result<(), Stop> {
     let seal = gate.permit_key.seal(permit.claims().clone()).map_err(|_| Stop::Host)?;
-    for (name, _) in hostcalls::get_map_bytes(MapType::HttpRequestHeaders)? {
-        let own = name.starts_with(OWN_PREFIX) || name == "upgrade" || name == "x-request-id";
-        if own || credential::FIELDS.contains(&name.as_str()) {
-            hostcalls::remove_map_value(MapType::HttpRequestHeaders, &name)?;
-        }
+    for name in withheld {
+        hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?;
     }
     hostcalls::add_map_value(MapType::HttpRequestHeaders, permit::HEADER, &seal)?;
     Ok(())
+}
+
+/// Whether a field of the request is the gate's own, or a credential.
+fn is_withheld(name: &str) -> bool {
+    let own = name.starts_with(OWN_PREFIX) || name == "upgrade" || name == "x-request-id";
+    own || credential::FIELDS.contains(&name)
 }
 
 impl Context for Stream {}
