@@ -1,135 +1,147 @@
 //! One request: judged, then piped to the node.
 
-use filter::checks::credential;
-use filter::{Clock, Headers, NeedsPrefix, Peer, Refused, Release, RequestHead, Step, drive};
-use futures_util::{StreamExt as _, stream};
-use worker::{ByteStream, Date, Fetch, FixedLengthStream, Method, Request, RequestInit, Response};
+use std::pin::pin;
+use std::time::Duration;
 
-use crate::config::Config;
-use crate::memory::{Memory, memory};
-use crate::response;
+use filter::rejection::Fault;
+use filter::verdict::Release;
+use filter::{Deferred, Headers, Next, Peer, PermitId, Refused, RejectionCache, RequestHead};
+use futures_util::future::{Either, select};
+use wasm_bindgen::JsValue;
+use worker::{Context, Delay, Env, Request, Response};
 
-/// The fields that are the gate's own, in both directions.
-const OWN_PREFIX: &str = "lunette-";
+use crate::body::Body;
+use crate::forward::{self, Accepted};
+use crate::isolate::Isolate;
+use crate::{events, fields, rejections, response, snapshot, store, time};
+
+/// How long a body is waited for, in milliseconds, before the store is asked about its head alone. Most
+/// bodies are there sooner, and their one question is about both.
+const PATIENCE: u64 = 50;
 
 /// Judges `request`; sends it on or answers it here.
-pub(crate) async fn pass(config: &Config, mut request: Request) -> worker::Result<Response> {
-    let mut seed = [0; 16];
-    if getrandom::fill(&mut seed).is_err() {
-        return response::unavailable("gate-unavailable", "the gate cannot judge now");
-    }
-    let headers = Headers::new(request.headers().entries());
-    let target = target(&request.inner().url());
-    let method = request.method().to_string();
+pub(crate) async fn answer(
+    id: PermitId,
+    request: Request,
+    env: &Env,
+    context: &Context,
+) -> worker::Result<Response> {
+    let isolate = match Isolate::of(env) {
+        Ok(isolate) => isolate,
+        Err(error) => {
+            worker::console_error!("configuration refused: {error}");
+            return response::reply(Fault::NoPolicy.reply(id));
+        }
+    };
+    let held = match snapshot::current(&isolate, env, context).await {
+        Ok(held) => held,
+        Err(fault) => return response::reply(fault.reply(id)),
+    };
+    let raw = request.inner();
+    let headers = fields::of(request.headers());
+    let (method, url) = (raw.method(), raw.url());
+    let target = target(&url);
     let authority = headers.one("host").ok().flatten().unwrap_or_default();
     let authority = std::str::from_utf8(authority).unwrap_or_default();
-    let client = request.headers().get("cf-connecting-ip")?.and_then(|text| text.parse().ok());
-    let peer = client.map_or(Peer::Unknown, Peer::Client);
-    let head = RequestHead { method: &method, authority, target: &target, headers: &headers, peer };
+    let peer = peer(&headers);
+    let asked = RequestHead { method: &method, authority, target, headers: &headers, peer };
 
-    let clock = now();
-    let Ok(memory) = memory(&config.filter, clock) else {
-        return response::unavailable("gate-unavailable", "the gate cannot judge now");
+    let begin = |cache: &mut RejectionCache| {
+        held.filter.begin(time::now(), id.0).head(&asked, &*held.keys, cache)
     };
-    let step = match memory.cache.lock() {
-        Ok(mut cache) => config.filter.begin(clock, seed).head(&head, &config.keys, &mut cache),
-        Err(_) => return response::unavailable("gate-unavailable", "the gate cannot judge now"),
+    let (mut step, wanted) = {
+        let cache = &mut *isolate.cache();
+        (begin(cache), cache.wanted())
     };
-    let prefix = match drive(step, &memory.store, clock) {
-        Step::NeedsPrefix(prefix) => prefix,
-        Step::Reject(refused) => return response::reply(refused.reply()),
-        Step::Release(_) | Step::NeedsAnswer(_) => {
-            return response::unavailable("gate-unavailable", "the gate cannot judge now");
+    if let Some(body) = wanted
+        && let Some(code) = rejections::ask(body).await
+    {
+        let cache = &mut *isolate.cache();
+        cache.learn(body, code, held.statement.epoch, time::now());
+        step = begin(cache);
+    }
+    let mut body = Body::of(raw)?;
+    match judge(Deferred::begin(step), &mut body, &isolate, env).await? {
+        Verdict::Reject(refused) => {
+            let rejection = refused.rejection();
+            events::record(env, context, &refused.event(), rejection.code(), rejection.reason());
+            let cache = &mut *isolate.cache();
+            refused.remember(cache, time::now());
+            rejections::tell(context, cache.news());
+            response::reply(refused.reply())
         }
-    };
-    let mut body = request.stream()?;
-    match judge_prefix(prefix, &mut body, memory).await {
-        Ok((release, start)) => {
-            forward(config, memory, release, start, body, &headers, &target).await
+        Verdict::Release(release, held) => {
+            let event = release.tail.findings().released();
+            events::record(env, context, &event, "released", "released");
+            let (release, method, headers) = (*release, method.as_str(), &headers);
+            let accepted = Accepted { release, held, rest: body, headers, method, target };
+            forward::send(&isolate, env, context, accepted).await
         }
-        Err(Stop::Refused(refused)) => response::reply(refused.reply()),
-        Err(Stop::BrokeOff(error)) => Err(error),
     }
 }
 
-enum Stop {
-    Refused(Box<Refused>),
-    BrokeOff(worker::Error),
+enum Verdict {
+    Release(Box<Release>, Vec<Vec<u8>>),
+    Reject(Box<Refused>),
 }
 
 /// Reads the body until the image header is judged. What was read is held: at most the policy's
-/// `header_bytes`, what a form or base64 adds to them, and one chunk.
-async fn judge_prefix(
-    mut prefix: NeedsPrefix,
-    body: &mut ByteStream,
-    memory: &Memory,
-) -> Result<(Release, Vec<Vec<u8>>), Stop> {
-    let mut held = Vec::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(Stop::BrokeOff)?;
-        let step = drive(prefix.chunk(&chunk), &memory.store, now());
-        held.push(chunk);
-        match step {
-            Step::NeedsPrefix(more) => prefix = more,
-            Step::Release(release) => return Ok((release, held)),
-            Step::Reject(refused) => return Err(Stop::Refused(Box::new(refused))),
-            // Every lookup was answered.
-            Step::NeedsAnswer(_) => {
-                return Err(Stop::BrokeOff(worker::Error::RustError("no answer".to_owned())));
+/// `header_bytes`, what a form or base64 adds to them, and one piece; a whole body where the route
+/// holds it.
+async fn judge(
+    mut next: Next<Vec<u8>>,
+    body: &mut Body,
+    isolate: &Isolate,
+    env: &Env,
+) -> Result<Verdict, JsValue> {
+    loop {
+        next = match next {
+            Next::Body(deferred) => match piece(body, deferred.has_a_question()).await? {
+                Piece::Next(piece) => deferred.chunk(piece),
+                Piece::End => deferred.end(),
+                Piece::Late => deferred.ask_now(),
+            },
+            Next::Ask(asking) => {
+                let principal = asking.findings().principal();
+                let answers = store::resolve(isolate, env, principal, asking.lookups()).await;
+                asking.answer(answers)
             }
+            Next::Release(release, held) => return Ok(Verdict::Release(Box::new(release), held)),
+            Next::Reject(refused) => return Ok(Verdict::Reject(Box::new(refused))),
         }
     }
-    Err(Stop::Refused(Box::new(prefix.end())))
 }
 
-/// Sends the head on with its permit, then what was held, then the rest as it comes. The stream has
-/// a fixed length, so a body that is longer or breaks off is an abort for the node and never a clean
-/// end; what its bytes are, the node judges.
-async fn forward(
-    config: &Config,
-    memory: &Memory,
-    release: Release,
-    held: Vec<Vec<u8>>,
-    rest: ByteStream,
-    headers: &Headers,
-    target: &str,
-) -> worker::Result<Response> {
-    let Release { permit, fields, tail } = release;
-    let claims = permit.claims().clone();
-    let length = claims.content_length;
-    let Ok(sealed) = config.filter.gate().permit_key.seal(claims) else {
-        return response::unavailable("gate-unavailable", "the gate cannot judge now");
-    };
-    let outgoing = worker::Headers::new();
-    for (name, value) in headers.iter() {
-        let own = name.starts_with(OWN_PREFIX) || name.starts_with("cf-") || name == "x-request-id";
-        if !own && name != "upgrade" && !credential::FIELDS.contains(&name) {
-            outgoing.append(name, &String::from_utf8_lossy(value))?;
-        }
-    }
-    outgoing.set(filter::permit::HEADER, &sealed)?;
+enum Piece {
+    Next(Vec<u8>),
+    End,
+    /// The client takes its time.
+    Late,
+}
 
-    let held = stream::iter(held.into_iter().map(Ok));
-    let body = FixedLengthStream::wrap(held.chain(rest), length);
-    let body = worker::worker_sys::FixedLengthStream::from(body);
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(outgoing).with_body(Some(body.readable().into()));
-    let request = Request::new_with_init(&format!("{}{target}", config.upstream), &init)?;
-    let answer = Fetch::Request(request).send().await?;
-    let verdict = answer.headers().get(filter::permit::VERDICT_HEADER)?;
-    if let (Some(verdict), Ok(mut cache)) = (verdict, memory.cache.lock()) {
-        tail.settle(&verdict, &memory.store, &mut cache, now());
-    }
-    response::without_own_fields(answer, &fields)
+async fn piece(body: &mut Body, hurry: bool) -> Result<Piece, JsValue> {
+    let read = if hurry {
+        let patience = Delay::from(Duration::from_millis(PATIENCE));
+        match select(pin!(body.next()), patience).await {
+            Either::Left((read, _)) => read,
+            Either::Right(((), _)) => return Ok(Piece::Late),
+        }
+    } else {
+        body.next().await
+    };
+    Ok(read?.map_or(Piece::End, Piece::Next))
+}
+
+/// Who connected to the platform: a client, or a proxy in front of it that the policy may trust to name
+/// one. The platform sets the field itself, whatever the client sends.
+fn peer(headers: &Headers) -> Peer {
+    let value = headers.one("cf-connecting-ip").ok().flatten();
+    let address = value.and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+    address.map_or(Peer::Unknown, Peer::Direct)
 }
 
 /// Path and query of an absolute URL, as they stand there.
-fn target(url: &str) -> String {
+fn target(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    after_scheme.find('/').map_or("/", |at| &after_scheme[at..]).to_owned()
-}
-
-/// The Worker's one clock, which stands still while it computes.
-fn now() -> Clock {
-    Clock::both(Date::now().as_millis())
+    after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/")
 }

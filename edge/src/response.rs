@@ -1,7 +1,10 @@
 //! The filter's answers, as responses of the Worker.
 
-use filter::{PermitId, Reply, rejection::problem};
+use filter::Reply;
 use worker::{Headers, Response};
+
+/// The fields that are the gate's own, in both directions.
+pub(crate) const OWN_PREFIX: &str = "lunette-";
 
 /// A refusal, byte for byte as every host gives it.
 pub(crate) fn reply(reply: Reply) -> worker::Result<Response> {
@@ -13,11 +16,6 @@ pub(crate) fn reply(reply: Reply) -> worker::Result<Response> {
     Ok(response.with_headers(headers))
 }
 
-/// 503, for faults that are the gate's own.
-pub(crate) fn unavailable(code: &str, detail: &str) -> worker::Result<Response> {
-    reply(problem(http::StatusCode::SERVICE_UNAVAILABLE, code, detail, PermitId([0; 16])))
-}
-
 /// The node's answer without the fields that are between node and gate, and with the gate's own.
 pub(crate) fn without_own_fields(
     answer: Response,
@@ -25,12 +23,12 @@ pub(crate) fn without_own_fields(
 ) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in answer.headers().entries() {
-        if !name.starts_with("lunette-") {
+        if !name.starts_with(OWN_PREFIX) {
             headers.append(&name, &value)?;
         }
     }
     for (name, value) in fields {
-        headers.set(name.as_str(), value)?;
+        headers.append(name.as_str(), value)?;
     }
     Ok(answer.with_headers(headers))
 }

@@ -1,0 +1,80 @@
+//! The body of a request, as far as it must be looked at.
+
+use js_sys::{Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+/// How much is read at once. A default reader of workerd gives 4 KiB, and costs three times as much.
+const VIEW: u32 = 64 * 1024;
+
+// Not all of it is in `web-sys` without unstable features.
+#[wasm_bindgen]
+extern "C" {
+    type ByobStream;
+    #[wasm_bindgen(method, js_name = getReader, catch)]
+    fn reader(this: &ByobStream, options: &JsValue) -> Result<ByobReader, JsValue>;
+
+    type ByobReader;
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &ByobReader, view: &Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, js_name = releaseLock, catch)]
+    fn release_lock(this: &ByobReader) -> Result<(), JsValue>;
+
+    type Piece;
+    #[wasm_bindgen(method, getter)]
+    fn done(this: &Piece) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Piece) -> Option<Uint8Array>;
+}
+
+/// A body from which pieces are taken until the rest can be piped on.
+pub(crate) struct Body {
+    stream: Option<(web_sys::ReadableStream, ByobReader)>,
+    /// A read that has begun; it outlives whoever stops waiting for it.
+    pending: Option<JsFuture>,
+}
+
+impl Body {
+    /// The body of `request`; an empty one if it has none.
+    pub(crate) fn of(request: &web_sys::Request) -> Result<Self, JsValue> {
+        let stream = match request.body() {
+            None => None,
+            Some(stream) => {
+                let options = Object::new();
+                Reflect::set(&options, &"mode".into(), &"byob".into())?;
+                let reader = stream.unchecked_ref::<ByobStream>().reader(&options)?;
+                Some((stream, reader))
+            }
+        };
+        Ok(Self { stream, pending: None })
+    }
+
+    /// The next piece; `None` at the end. If it is dropped before it is done, nothing is lost.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
+        let Some((_, reader)) = &self.stream else { return Ok(None) };
+        loop {
+            if self.pending.is_none() {
+                let read = reader.read(&Uint8Array::new_with_length(VIEW))?;
+                self.pending = Some(JsFuture::from(read));
+            }
+            let Some(pending) = &mut self.pending else { return Ok(None) };
+            let piece = pending.await;
+            self.pending = None;
+            let piece: Piece = piece?.unchecked_into();
+            let bytes = piece.value().map(|bytes| bytes.to_vec()).unwrap_or_default();
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+            if piece.done() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What is left, to be piped.
+    pub(crate) fn rest(self) -> Result<Option<web_sys::ReadableStream>, JsValue> {
+        let Some((stream, reader)) = self.stream else { return Ok(None) };
+        reader.release_lock()?;
+        Ok(Some(stream))
+    }
+}
