@@ -51,6 +51,16 @@ async fn where_the_body_is_cut_makes_no_difference() {
 }
 
 #[tokio::test]
+async fn a_vector_names_what_decides_it() {
+    let (mut filters, mut failures) = (Filters::default(), Failures::default());
+    for vector in vectors::all() {
+        let mut library = filters.under(&vector.policy, Cut::finest(vector.longest_body()));
+        failures.note(run(&vector, &mut library, "2001:db8::1", "as fine as it goes").await);
+    }
+    failures.none();
+}
+
+#[tokio::test]
 async fn the_same_image_gets_the_same_verdict_in_every_envelope() {
     let (mut filters, mut failures, mut wrapped) = (Filters::default(), Failures::default(), 0);
     for mut vector in vectors::all() {

@@ -80,7 +80,7 @@ fn told(outcome: &Outcome) -> (String, Value, Option<Value>) {
     let Outcome { answer, upstream, .. } = outcome;
     let claims = match upstream {
         Upstream::Whole(received) => serde_json::to_value(&received.claims).ok(),
-        Upstream::Nothing | Upstream::Abort => None,
+        Upstream::Nothing | Upstream::Abort | Upstream::Refused => None,
     };
     let body = serde_json::from_slice(&answer.body).unwrap_or_default();
     (format!("{} {:?}", answer.status, answer.headers), body, claims)

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::vectors::{HOST, Request};
@@ -58,9 +58,21 @@ pub fn head_bytes(request: &Request) -> Vec<u8> {
 /// # Errors
 /// If the connection fails before a whole answer arrived.
 pub async fn send(to: SocketAddr, request: &Request, piece: usize) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(to).await?;
+    let stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
-    let (mut read, mut write) = stream.split();
+    send_on(stream, request, piece).await
+}
+
+/// Sends a request on a connection that is there, likewise.
+///
+/// # Errors
+/// If the connection fails before a whole answer arrived.
+pub async fn send_on(
+    stream: impl AsyncRead + AsyncWrite,
+    request: &Request,
+    piece: usize,
+) -> io::Result<Answer> {
+    let (mut read, mut write) = tokio::io::split(stream);
     let writing = async {
         write.write_all(&head_bytes(request)).await?;
         for piece in request.body.chunks(piece.max(1)) {
@@ -83,7 +95,7 @@ pub async fn send(to: SocketAddr, request: &Request, piece: usize) -> io::Result
 ///
 /// # Errors
 /// If the connection ends inside it, or it is no HTTP/1.1.
-pub async fn read_answer(read: &mut (impl tokio::io::AsyncRead + Unpin)) -> io::Result<Answer> {
+pub async fn read_answer(read: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = find(&bytes, b"\r\n\r\n") {

@@ -4,14 +4,22 @@
 
 pub mod bodies;
 pub mod client;
+pub mod differences;
+pub mod envoy;
 pub mod gate;
+pub mod http2;
 pub mod keys;
 pub mod library;
 pub mod node;
 pub mod outcome;
+pub mod permit;
 pub mod photos;
 pub mod private;
+pub mod recorder;
+pub mod redis;
 pub mod run;
 mod sign;
+pub mod tls;
 mod token;
 pub mod vectors;
+pub mod workerd;

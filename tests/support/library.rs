@@ -13,7 +13,7 @@ use filter::{
 use crate::client::Answer;
 use crate::outcome::{Outcome, Received, Upstream};
 use crate::run::Host;
-use crate::vectors::{self, HOST, Moment, Request};
+use crate::vectors::{self, HOST, Moment, Request, Stage};
 use crate::{gate, keys};
 
 /// When the tests begin.
@@ -69,6 +69,11 @@ pub enum Cut {
 }
 
 impl Cut {
+    /// So fine that it shows what decides: the beginning of the body, or the rest.
+    pub fn finest(length: usize) -> Self {
+        Self::Every(if length < 5_000 { 1 } else { 97 })
+    }
+
     /// The pieces of a body.
     pub fn pieces(self, body: &[u8]) -> Vec<&[u8]> {
         match self {
@@ -91,6 +96,8 @@ pub struct Library {
     pub cache: RejectionCache,
     /// What time it is.
     pub clock: Clock,
+    /// How many bytes of the body of its last request it had looked at when it released or refused it.
+    pub held: usize,
     cut: Cut,
     requests: u64,
 }
@@ -109,7 +116,7 @@ impl Library {
     pub fn new(filter: Filter, keys: Arc<Keys>, cut: Cut) -> Self {
         let clock = Clock::both(NOW.0 - AGE);
         let (store, cache) = memory(&filter, clock);
-        Self { filter, keys, store, cache, clock: Clock::both(NOW.0), cut, requests: 0 }
+        Self { filter, keys, store, cache, clock: Clock::both(NOW.0), held: 0, cut, requests: 0 }
     }
 
     /// The filter.
@@ -124,7 +131,9 @@ impl Library {
 
     /// Sends a request, and answers for the upstream.
     pub fn inspect(&mut self, request: &Request, verdict: &str) -> Outcome {
-        self.inspect_pieces(request, &self.cut.pieces(&request.body), verdict)
+        let outcome = self.inspect_pieces(request, &self.cut.pieces(&request.body), verdict);
+        let fine = self.cut == Cut::finest(request.body.len());
+        Outcome { decided_by: outcome.decided_by.filter(|_| fine), ..outcome }
     }
 
     /// What the permit of a request claims, made by a gate that sees no more of the body than it must;
@@ -156,12 +165,19 @@ impl Library {
     ) -> Outcome {
         let mut step = self.begin(request);
         let mut pieces = pieces.iter();
+        self.held = 0;
+        let mut decided_by = Stage::Head;
         loop {
             step = match step {
-                Step::NeedsPrefix(prefix) => match pieces.next() {
-                    Some(piece) => drive(prefix.chunk(piece), &self.store, self.clock),
-                    None => Step::Reject(prefix.end()),
-                },
+                Step::NeedsPrefix(prefix) => {
+                    decided_by = Stage::Prefix;
+                    if let Some(piece) = pieces.next() {
+                        self.held += piece.len();
+                        drive(prefix.chunk(piece), &self.store, self.clock)
+                    } else {
+                        Step::Reject(prefix.end())
+                    }
+                }
                 Step::Release(mut release) => {
                     let event = Some(json(&release.tail.findings().released()));
                     let rest = pieces.try_for_each(|piece| release.tail.chunk(piece));
@@ -171,7 +187,8 @@ impl Library {
                         let id = release.tail.findings().id();
                         let answer = answer(late.reply(id));
                         let upstream = Upstream::Abort;
-                        return Outcome { answer, verdict, event, upstream, by_parser: false };
+                        let decided_by = Some(Stage::Tail);
+                        return Outcome { answer, verdict, event, upstream, decided_by };
                     }
                     let claims = release.permit.claims().clone();
                     let received = Received { claims, request: None };
@@ -183,12 +200,13 @@ impl Library {
                         verdict: Some(("released".to_owned(), "released".to_owned())),
                         event,
                         upstream: Upstream::Whole(Box::new(received)),
-                        by_parser: false,
+                        decided_by: None,
                     };
                 }
                 Step::Reject(refused) => {
                     refused.remember(&mut self.cache, self.clock);
-                    return rejected(refused.rejection(), refused.reply(), &refused.event());
+                    let outcome = rejected(refused.rejection(), refused.reply(), &refused.event());
+                    return Outcome { decided_by: Some(decided_by), ..outcome };
                 }
                 Step::NeedsAnswer(_) => unreachable!("every lookup was answered"),
             };
@@ -228,7 +246,7 @@ fn rejected(rejection: &Rejection, reply: Reply, event: &filter::event::Event) -
         verdict: Some((rejection.code().to_owned(), rejection.reason().to_owned())),
         event: Some(json(event)),
         upstream: Upstream::Nothing,
-        by_parser: false,
+        decided_by: None,
     }
 }
 

@@ -87,7 +87,8 @@ impl Home {
 pub struct Node {
     /// Where clients connect.
     pub address: SocketAddr,
-    operator: SocketAddr,
+    /// Where health and metrics are.
+    pub operator: SocketAddr,
     child: Child,
 }
 
@@ -97,6 +98,22 @@ impl Node {
     /// # Panics
     /// If it does not become ready.
     pub async fn start(home: &Home, arguments: &[&str]) -> Self {
+        let mut node = Self::spawn(home, arguments, Stdio::inherit());
+        node.until_ready().await;
+        node
+    }
+
+    /// Starts `lunette serve` with more arguments, its log in a file of its own, and waits until it
+    /// is ready.
+    pub async fn start_with_log(home: &Home, arguments: &[&str], log: &Path) -> Self {
+        let log = std::fs::File::create(log).expect("a file for the log");
+        let mut node = Self::spawn(home, arguments, log.into());
+        node.until_ready().await;
+        node
+    }
+
+    /// Starts `lunette serve` with more arguments, and does not wait.
+    pub fn spawn(home: &Home, arguments: &[&str], log: Stdio) -> Self {
         let (address, operator) = (free_address(), free_address());
         let child = home
             .command(&[
@@ -109,20 +126,28 @@ impl Node {
             .env("LUNETTE_FILTER", gate::module())
             .args(arguments)
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("lunette starts");
-        let mut node = Self { address, operator, child };
+        Self { address, operator, child }
+    }
+
+    async fn until_ready(&mut self) {
         for _ in 0..1200 {
-            if let Ok(answer) = client::send(operator, &get("/readyz"), usize::MAX).await
+            if let Ok(answer) = client::send(self.operator, &get("/readyz"), usize::MAX).await
                 && answer.status == 200
             {
-                return node;
+                return;
             }
-            assert_eq!(node.child.try_wait().expect("its state"), None, "lunette serve ended");
+            assert_eq!(self.child.try_wait().expect("its state"), None, "lunette serve ended");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("lunette serve did not become ready");
+    }
+
+    /// Where its operator connects.
+    pub fn operator_address(&self) -> SocketAddr {
+        self.operator
     }
 
     /// Sends one request to the public listener.
@@ -207,7 +232,7 @@ pub fn get(path: &str) -> Request {
 }
 
 /// An address that nobody listens on now.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address")
 }

@@ -13,6 +13,11 @@ pub trait Host {
     /// Sends a request. If it gets through, the upstream tells the gate `verdict` with its answer.
     fn send(&mut self, request: &Request, verdict: &str) -> impl Future<Output = Outcome>;
 
+    /// Waits for what it tells of these requests only after their answers, and notes that.
+    fn learn(&mut self, _sent: &mut [Sent]) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
     /// Lets time pass: `seconds` on both clocks, and `wall` more on the wall clock.
     fn pass(&mut self, seconds: u64, wall: i64) {
         unreachable!("this host's clock is real: {seconds} s, {wall} s");
@@ -27,7 +32,7 @@ pub trait Host {
 /// What the upstream tells the gate where the vector does not say: a word that means nothing to it.
 const NO_VERDICT: &str = "internal";
 
-/// Runs all steps of a vector; `what` says how, for messages.
+/// Runs all steps of a vector, and compares what came of each; `what` says how, for messages.
 ///
 /// Unless a step says otherwise, requests come from `client`, which must be new to the host.
 ///
@@ -39,8 +44,44 @@ pub async fn run(
     client: &str,
     what: &str,
 ) -> Result<(), String> {
+    let sent = perform(vector, host, client, what).await;
+    sent.iter().try_for_each(|sent| sent.check(vector))
+}
+
+/// A request of a vector that was sent, and what came of it.
+#[derive(Debug)]
+pub struct Sent {
+    /// The request.
+    pub request: Request,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The number of its step, from 0.
+    pub step: usize,
+    /// Where it stands, for messages.
+    pub at: String,
+    /// How many seconds had passed since the vector began.
+    elapsed: u64,
+}
+
+impl Sent {
+    /// Whether what came of it is what must.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self, vector: &Vector) -> Result<(), String> {
+        let expect = &vector.steps[self.step].expect;
+        let checked = check(expect, &self.request, &self.outcome, self.elapsed);
+        checked.map_err(|error| format!("{}: {error}", self.at))
+    }
+}
+
+/// Runs all steps of a vector.
+///
+/// # Panics
+/// If a step describes no request.
+pub async fn perform(vector: &Vector, host: &mut impl Host, client: &str, what: &str) -> Vec<Sent> {
     let began = host.now();
-    let mut sent: Vec<Option<Request>> = Vec::new();
+    let mut all: Vec<Sent> = Vec::new();
     for (index, step) in vector.steps.iter().enumerate() {
         if step.advance() > 0 || step.wall() != 0 {
             host.pass(step.advance(), step.wall());
@@ -48,13 +89,12 @@ pub async fn run(
         if step.restarts() {
             host.restart();
         }
-        let mut last = None;
         for time in 1..=step.times() {
             let request = match step.action() {
                 Action::Send => step.compose(host.now(), Some(client)).expect("a request"),
                 Action::Again(earlier) => {
-                    let request = sent[earlier].clone().expect("an earlier step's request");
-                    step.sent_again(request)
+                    let sent = all.iter().rev().find(|sent| sent.step == earlier);
+                    step.sent_again(sent.expect("an earlier step's request").request.clone())
                 }
             };
             let step_at = match (vector.steps.len(), step.times()) {
@@ -63,17 +103,13 @@ pub async fn run(
                 (_, _) => format!(", step {}, time {time}", index + 1),
             };
             let at = format!("{}: {}{step_at}, {what}", vector.file, vector.name);
-            let mut outcome = host.send(&request, step.upstream().unwrap_or(NO_VERDICT)).await;
-            outcome.by_parser &= vector.parser;
+            let outcome = host.send(&request, step.upstream().unwrap_or(NO_VERDICT)).await;
             let elapsed = host.now().0.0.saturating_sub(began.0.0).div_ceil(1000);
             let elapsed = if vector.fixed_clock { 0 } else { elapsed };
-            check(&step.expect, &request, &outcome, elapsed)
-                .map_err(|error| format!("{at}: {error}"))?;
-            last = Some(request);
+            all.push(Sent { request, outcome, step: index, at, elapsed });
         }
-        sent.push(last);
     }
-    Ok(())
+    all
 }
 
 /// The failures of many runs, all of them at once.

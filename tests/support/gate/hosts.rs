@@ -11,10 +11,11 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tower::ServiceExt as _;
 
-use super::{Loaded, Running, Seen};
+use super::{Loaded, Running};
 use crate::client::{self, Answer};
 use crate::library::Cut;
-use crate::outcome::{self, Outcome, Received};
+use crate::outcome::{self, Outcome};
+use crate::recorder::Seen;
 use crate::run::Host;
 use crate::vectors::{HOST, Moment, Request};
 
@@ -52,7 +53,7 @@ impl Host for InProcess {
             headers: headers.collect(),
             body: body.collect().await.map_or(Vec::new(), |body| body.to_bytes().to_vec()),
         };
-        outcome(answer, parts.extensions.get::<Verdict>(), upstream.pop(), false)
+        outcome(answer, parts.extensions.get::<Verdict>(), upstream.pop())
     }
 }
 
@@ -83,7 +84,7 @@ fn unsendable() -> Outcome {
         verdict: None,
         event: None,
         upstream: outcome::Upstream::Nothing,
-        by_parser: true,
+        decided_by: None,
     }
 }
 
@@ -113,28 +114,19 @@ impl Host for OverHttp {
         let answer = client::send(*address, request, self.piece).await;
         let answer = answer.unwrap_or_else(|error| panic!("{request:?}: {error}"));
         let verdict = verdicts.lock().expect("a lock").pop();
-        outcome(answer, verdict.as_ref(), upstream.pop(), true)
+        outcome(answer, verdict.as_ref(), upstream.pop())
     }
 }
 
-fn outcome(answer: Answer, verdict: Option<&Verdict>, seen: Option<Seen>, parser: bool) -> Outcome {
+fn outcome(answer: Answer, verdict: Option<&Verdict>, seen: Option<Seen>) -> Outcome {
     let word = |word: Option<&str>| word.unwrap_or_default().to_owned();
     let event = verdict.and_then(|verdict| verdict.note("event"));
-    let upstream = match seen {
-        None => outcome::Upstream::Nothing,
-        Some(seen) => match seen.request() {
-            None => outcome::Upstream::Abort,
-            Some(request) => outcome::Upstream::Whole(Box::new(Received {
-                claims: seen.claims(),
-                request: Some(request),
-            })),
-        },
-    };
+    let upstream = seen.map_or(outcome::Upstream::Nothing, Into::into);
     Outcome {
         answer,
         verdict: verdict.map(|verdict| (word(verdict.code()), word(verdict.reason()))),
         event: event.map(|event| serde_json::from_str(event).expect("an event is JSON")),
         upstream,
-        by_parser: parser,
+        decided_by: None,
     }
 }

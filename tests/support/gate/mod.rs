@@ -3,7 +3,6 @@
 
 mod hosts;
 mod published;
-mod upstream;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,10 +23,10 @@ use tower::util::BoxCloneService;
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::keys;
+use crate::recorder::Recorder;
 
 pub use hosts::{InProcess, OverHttp};
 pub use published::{Live, Published};
-pub use upstream::{Seen, Upstream};
 
 /// The gate's name in permits.
 pub const NAME: &str = "embedded";
@@ -55,7 +54,8 @@ pub fn options(shared: impl SharedSource + 'static) -> GateOptions {
     let (token_secret, bytes) = keys::TOKEN_SECRET;
     GateOptions {
         configuration: serde_json::json!({
-            "gate": NAME, "audience": "tests", "environment": keys::ENVIRONMENT
+            "gate": NAME, "audience": "tests", "environment": keys::ENVIRONMENT,
+            "events": true
         })
         .to_string()
         .into_bytes(),
@@ -83,16 +83,23 @@ pub struct Loaded {
     /// The gate as a service.
     pub guarded: Guarded,
     /// What is behind it.
-    pub upstream: Upstream,
+    pub upstream: Recorder,
 }
 
-/// Loads the compiled filter.
+/// Loads the compiled filter, in front of an upstream that takes everything.
 ///
 /// # Panics
 /// If the filter was not built (`make wasm`), or does not load.
 pub fn load(options: GateOptions) -> Loaded {
+    load_before(Recorder::default(), options)
+}
+
+/// Loads the compiled filter, in front of this upstream.
+///
+/// # Panics
+/// If the filter was not built (`make wasm`), or does not load.
+pub fn load_before(upstream: Recorder, options: GateOptions) -> Loaded {
     let gate = Gate::load(&module(), options).unwrap_or_else(|error| panic!("{error}"));
-    let upstream = Upstream::default();
     let behind = upstream.clone();
     let guarded = gate.layer(service_fn(move |request| behind.clone().answer(request)));
     Loaded { gate, guarded: guarded.boxed_clone(), upstream }
@@ -105,7 +112,7 @@ pub struct Running {
     /// The gate.
     pub gate: Gate,
     /// What is behind it.
-    pub upstream: Upstream,
+    pub upstream: Recorder,
     /// The gate's last word on every request, in order.
     pub verdicts: Arc<Mutex<Vec<Verdict>>>,
 }
@@ -115,7 +122,15 @@ pub struct Running {
 /// # Panics
 /// If the filter was not built (`make wasm`), or does not load.
 pub async fn start(options: GateOptions) -> Running {
-    let Loaded { gate, guarded, upstream } = load(options);
+    start_before(Recorder::default(), options).await
+}
+
+/// The same, in front of this upstream.
+///
+/// # Panics
+/// If the filter was not built (`make wasm`), or does not load.
+pub async fn start_before(upstream: Recorder, options: GateOptions) -> Running {
+    let Loaded { gate, guarded, upstream } = load_before(upstream, options);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let verdicts: Arc<Mutex<Vec<_>>> = Arc::default();

@@ -40,8 +40,7 @@ pub struct Rejection {
     pub reason: Option<String>,
     /// What the client is told, among other things.
     pub detail: Option<String>,
-    /// By when it is refused.
-    #[serde(default)]
+    /// What decides it.
     pub stage: Stage,
     /// Fields that the answer has, with these values.
     #[serde(default)]
@@ -53,14 +52,16 @@ pub struct Rejection {
     pub event: Option<Value>,
 }
 
-/// How much of a refused request the upstream may have seen.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+/// What decides that a request is refused, and so how much of it the upstream may have seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Nothing.
-    #[default]
+    /// The head alone. The upstream sees nothing, and the client is answered before it sends a body.
+    Head,
+    /// The beginning of the body as well. The upstream sees nothing.
     Prefix,
-    /// Nothing, or an abort: what is wrong is known only at the end of the body.
+    /// The rest of the body. The upstream sees nothing, an abort, or a body that it refuses itself,
+    /// undecoded and with the same answer.
     Tail,
 }
 

@@ -26,8 +26,6 @@ pub struct Vector {
     pub policy: String,
     /// Whether it can only run where the test sets the clocks and owns the memory: on the library.
     pub fixed_clock: bool,
-    /// Whether the host's own HTTP parser may answer in the filter's place.
-    pub parser: bool,
     /// What is done, in this order.
     pub steps: Vec<Step>,
 }
@@ -111,7 +109,6 @@ fn read(file: &str, mut object: Map<String, Value>) -> Vector {
         object.remove("policy").map_or_else(|| "default".to_owned(), |policy| text(&policy, &at));
     let clock = object.remove("clock").map(|clock| text(&clock, &at));
     assert!(clock.as_deref().is_none_or(|clock| clock == "fixed"), "{at}: clock is \"fixed\"");
-    let parser = object.remove("parser").is_some_and(|parser| parser == true);
     let steps = match object.remove("steps") {
         None => vec![object],
         Some(Value::Array(steps)) => steps.into_iter().map(|step| over(&object, step)).collect(),
@@ -120,7 +117,7 @@ fn read(file: &str, mut object: Map<String, Value>) -> Vector {
     let steps: Vec<Step> = steps.into_iter().map(|step| step_of(step, &at)).collect();
     assert!(!steps.is_empty(), "{at}: no steps");
     let fixed_clock = clock.is_some() || steps.iter().any(Step::needs_fixed_clock);
-    Vector { file: file.to_owned(), name, policy, fixed_clock, parser, steps }
+    Vector { file: file.to_owned(), name, policy, fixed_clock, steps }
 }
 
 fn text(value: &Value, at: &str) -> String {
