@@ -1,102 +1,23 @@
 //! The node alone, behind a gate elsewhere: it takes a request only with that gate's permit for
 //! exactly this request, and once.
 
-use std::io::Cursor;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use conformance::client::Answer;
+use base64ct::{Base64, Encoding as _};
+use conformance::client::{self, Answer};
+use conformance::http2;
 use conformance::library::{Cut, Filters};
 use conformance::node::{Home, Node};
-use conformance::vectors::{self, Request, Vector};
+use conformance::permit::{Gate, now};
+use conformance::vectors::{self, Vector};
 use filter::key::TokenId;
 use filter::permit::{Claims, Credential, Nonce, Token};
 use filter::policy::Mode;
-use filter::{Environment, Format, KeyId, PermitId, PermitKey, UnixMillis};
-use image::{DynamicImage, ImageFormat};
+use filter::{Environment, KeyId, PermitKey, UnixMillis};
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 /// What is wrong with a permit, and how it comes to be so.
 type Change = (&'static str, fn(&mut Claims));
-
-const TARGET: &str = "/v1/background-removal?x=1";
-
-/// A gate that this test plays, with its real key.
-struct Gate {
-    key: PermitKey,
-    api_key: KeyId,
-    body: Vec<u8>,
-    made: u8,
-}
-
-impl Gate {
-    fn new(home: &Home) -> Self {
-        let secrets = home.json(&["gates", "secrets", "--gate", "edge-1"]);
-        let hex = secrets["LUNETTE_PERMIT_KEY"].as_str().expect("the permit key");
-        let id = home.new_key().split('_').nth(2).unwrap().to_owned();
-        let mut png = Cursor::new(Vec::new());
-        DynamicImage::new_rgb8(40, 30).write_to(&mut png, ImageFormat::Png).unwrap();
-        Self {
-            key: PermitKey::new("edge-1", 1, filter::hex::decode(hex).unwrap()),
-            api_key: KeyId::parse(&id).unwrap(),
-            body: png.into_inner(),
-            made: 0,
-        }
-    }
-
-    /// The claims of a good permit, each time with a new id.
-    fn claims(&mut self) -> Claims {
-        self.made += 1;
-        Claims {
-            id: PermitId([self.made; 16]),
-            gate: String::new(),
-            gate_key: 0,
-            audience: "lunette".into(),
-            environment: Environment::Test,
-            credential: Credential::Key(self.api_key.clone()),
-            principal: "acme".into(),
-            scopes: vec!["background-removal".into()],
-            tier: "free".into(),
-            client: None,
-            method: "POST".into(),
-            target: TARGET.into(),
-            content_type: "image/png".into(),
-            content_length: self.body.len() as u64,
-            content_digest: None,
-            format: Format::Png,
-            width: 40,
-            height: 30,
-            frames: Some(1),
-            cost_pixels: 1200,
-            nonce: None,
-            weaker: vec![],
-            mode: Mode::Enforce,
-            reported: vec![],
-            epoch: 1,
-            issued_at: now(),
-        }
-    }
-
-    /// A good permit, but for one change.
-    fn permit(&mut self, change: impl FnOnce(&mut Claims)) -> String {
-        let mut claims = self.claims();
-        change(&mut claims);
-        self.key.seal(claims).unwrap()
-    }
-
-    fn request(&self, permits: &[&str]) -> Request {
-        let mut headers = vec![
-            ("Content-Type".to_owned(), "image/png".to_owned()),
-            ("Content-Length".to_owned(), self.body.len().to_string()),
-        ];
-        headers
-            .extend(permits.iter().map(|text| ("Lunette-Permit".to_owned(), (*text).to_owned())));
-        Request { method: "POST".into(), target: TARGET.into(), headers, body: self.body.clone() }
-    }
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(since.as_millis()).unwrap()
-}
 
 /// What the gate is told beside the client's answer.
 fn verdict(answer: &Answer) -> Option<&str> {
@@ -110,7 +31,7 @@ fn code(answer: &Answer) -> (u16, String) {
 #[tokio::test]
 async fn a_bad_end_that_no_gate_saw_is_refused_undecoded_with_a_gates_answer() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let policy = home.policy();
     let arguments = ["--gate", "external", "--gates", "edge-1", "--policy", &policy];
     let node = Node::start(&home, &arguments).await;
@@ -161,7 +82,7 @@ async fn a_bad_end_that_no_gate_saw_is_refused_undecoded_with_a_gates_answer() {
 #[tokio::test]
 async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     let refused = |answer: &Answer, expected: &str, what: &str| {
         assert_eq!(code(answer), (401, expected.to_owned()), "{what}");
@@ -217,7 +138,7 @@ async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
 #[tokio::test]
 async fn two_at_once_with_one_permit_are_one_too_many() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     let permit = gate.permit(|_| {});
     let request = gate.request(&[&permit]);
@@ -231,7 +152,7 @@ async fn two_at_once_with_one_permit_are_one_too_many() {
 #[tokio::test]
 async fn a_body_that_was_altered_on_the_way_is_not_decoded() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     let permit = gate.permit(|_| {});
     let mut request = gate.request(&[&permit]);
@@ -244,10 +165,89 @@ async fn a_body_that_was_altered_on_the_way_is_not_decoded() {
     assert_eq!(node.inferences().await, 0);
 }
 
+/// What a permit says of a body whose digest was signed.
+fn digest_of(body: &[u8]) -> String {
+    format!("sha-256=:{}:", Base64::encode_string(&Sha256::digest(body)))
+}
+
+#[tokio::test]
+async fn one_altered_byte_of_a_signed_body_is_one_too_many() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home, "edge-1");
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let digest = digest_of(&gate.body);
+    for at in [0, gate.body.len() / 2, gate.body.len() - 1] {
+        let permit = gate.permit(|claims| claims.content_digest = Some(digest.clone()));
+        let mut request = gate.request(&[&permit]);
+        request.body[at] ^= 1;
+        assert_eq!(code(&node.send(&request).await), (400, "digest-differs".into()), "{at}");
+    }
+    assert_eq!(node.inferences().await, 0);
+    let permit = gate.permit(|claims| claims.content_digest = Some(digest));
+    assert_eq!(node.send(&gate.request(&[&permit])).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_of_another_length_than_the_permit_says_is_not_decoded() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home, "edge-1");
+    let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
+    let length = gate.body.len();
+
+    // The connection ends before the body does.
+    let permit = gate.permit(|_| {});
+    let mut request = gate.request(&[&permit]);
+    request.body.truncate(length - 1);
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let bytes = [client::head_bytes(&request), request.body].concat();
+    stream.write_all(&bytes).await.unwrap();
+    stream.shutdown().await.unwrap();
+    if let Ok(answer) = client::read_answer(&mut stream).await {
+        assert_eq!(code(&answer), (400, "body-incomplete".into()));
+    }
+
+    // HTTP/2 has a clean end of its own: with less than was declared, and with more.
+    for sent in [length - 1, length + 1] {
+        let permit = gate.permit(|_| {});
+        let mut request = gate.request(&[&permit]);
+        request.body.resize(sent, 0);
+        let stream = TcpStream::connect(node.address).await.unwrap();
+        if let Ok(answer) = http2::send_on(stream, &request, 50).await {
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    }
+
+    // The permit is for a shorter body, and the fields are its own: the rest is no part of it.
+    let permit = gate.permit(|claims| claims.content_length = length as u64 - 1);
+    let mut request = gate.request(&[&permit]);
+    request.headers[1].1 = (length - 1).to_string();
+    let answer = node.send(&request).await;
+    assert!((400..500).contains(&answer.status), "{answer:?}");
+
+    // In chunks there is no length that could be that of the permit.
+    let permit = gate.permit(|_| {});
+    let mut request = gate.request(&[&permit]);
+    let chunked = ("Transfer-Encoding".to_owned(), "chunked".to_owned());
+    let body = std::mem::take(&mut request.body);
+    request.body = [format!("{length:x}\r\n").as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    let mut both = request.clone();
+    request.headers[1] = chunked.clone();
+    assert_eq!(code(&node.send(&request).await), (401, "permit-invalid".into()));
+    both.headers.push(chunked);
+    assert!((400..500).contains(&node.send(&both).await.status));
+    assert_eq!(node.inferences().await, 0);
+
+    // What was wrong was the length alone.
+    let permit = gate.permit(|_| {});
+    let stream = TcpStream::connect(node.address).await.unwrap();
+    let answer = http2::send_on(stream, &gate.request(&[&permit]), 50).await.unwrap();
+    assert_eq!(answer.status, 200);
+}
+
 #[tokio::test]
 async fn a_signature_is_good_for_one_answer_whatever_permits_it_got() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     let mut signed = |nonce: &str| {
         let nonce = Nonce::of(nonce, UnixMillis(now() + 360_000));
@@ -268,7 +268,7 @@ async fn a_signature_is_good_for_one_answer_whatever_permits_it_got() {
 #[tokio::test]
 async fn what_a_gate_only_reported_is_taken_in_development_alone() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let external = ["--gate", "external", "--gates", "edge-1"];
     let development = Node::start(&home, &external).await;
     let strict = Node::start(&home, &[&external[..], &["--accept-report=false"]].concat()).await;
@@ -311,7 +311,7 @@ async fn a_token_is_looked_up_again() {
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let settings = "policy = \"policy.json\"\n[token_secrets]\ncorp = \"corp.secret\"";
     std::fs::write(folder.join("lunette.toml"), settings).unwrap();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     let mut request = |issuer: &str, expires: u64| {
         let id = Some(TokenId::of("corp", "6f1c0d2e"));
@@ -335,7 +335,7 @@ async fn a_token_is_looked_up_again() {
 #[tokio::test]
 async fn a_gate_is_told_what_an_answer_means_for_it() {
     let home = Home::default();
-    let mut gate = Gate::new(&home);
+    let mut gate = Gate::new(&home, "edge-1");
     let node = Node::start(&home, &["--gate", "external", "--gates", "edge-1"]).await;
     // More than the share of one key, and refused before any of it is read.
     let permit = gate.permit(|claims| claims.content_length = 70_000_000);
