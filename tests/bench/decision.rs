@@ -13,6 +13,7 @@ use filter::algorithm::Algorithm;
 use filter::key::Signing;
 use filter::signature::Scheme;
 use filter::signature::client::{self, Statement};
+use filter::snapshot::{self, SnapshotSigner};
 use filter::store::{LocalMemory, PagedStore};
 use filter::{
     ApiKey, Clock, Environment, Filter, GateIdentity, Headers, KeyDigest as _, KeyId, KeyRecord,
@@ -26,12 +27,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Row;
 
-const AUTHORITY: &str = "lunette.test";
-const TARGET: &str = "/v1/background-removal";
+pub(crate) const AUTHORITY: &str = "lunette.test";
+pub(crate) const TARGET: &str = "/v1/background-removal";
 const SECRET: &[u8; 32] = b"Bench0Secret0For0Benches0Only0ab";
 const PEPPER: [u8; 32] = [0x5a; 32];
 const REALM: [u8; 32] = [0x5b; 32];
 const PERMIT_KEY: [u8; 32] = [0xa5; 32];
+const SNAPSHOT_SEED: [u8; 32] = [0x5c; 32];
 /// Decisions that are timed of each kind and in each place.
 const TIMES: usize = 4000;
 /// Decisions before that, so that caches are warm and code is translated.
@@ -296,17 +298,53 @@ fn records() -> Vec<KeyRecord> {
     vec![record("good000000", "plain", None), record("signer0000", "signed", Some(signing))]
 }
 
+/// The variables of a gate's environment.
+pub(crate) fn secrets() -> Vec<(&'static str, String)> {
+    vec![
+        ("LUNETTE_PERMIT_KEY", filter::hex::encode(&PERMIT_KEY)),
+        ("LUNETTE_PERMIT_KEY_VERSION", "1".to_owned()),
+        ("LUNETTE_PEPPER", filter::hex::encode(&PEPPER)),
+        ("LUNETTE_REALM_KEYS", format!("1:{}", filter::hex::encode(&REALM))),
+        ("LUNETTE_SNAPSHOT_KEY", SnapshotSigner::new(&SNAPSHOT_SEED).public().digits()),
+        ("LUNETTE_GATE_TOKEN", filter::hex::encode(&[1; 32])),
+    ]
+}
+
 fn options(policy: &str, records: &[KeyRecord]) -> GateOptions {
-    let secret = |name: &str, value: String| (name.to_owned(), Secret::from(value));
+    let secrets = secrets().into_iter();
     GateOptions {
-        environment: vec![
-            secret("LUNETTE_PERMIT_KEY", filter::hex::encode(&PERMIT_KEY)),
-            secret("LUNETTE_PERMIT_KEY_VERSION", "1".to_owned()),
-            secret("LUNETTE_PEPPER", filter::hex::encode(&PEPPER)),
-            secret("LUNETTE_REALM_KEYS", format!("1:{}", filter::hex::encode(&REALM))),
-        ],
+        configuration: configuration(),
+        environment: secrets.map(|(name, value)| (name.to_owned(), Secret::from(value))).collect(),
         ..gate::options(Published::new(1, policy, records))
     }
+}
+
+/// A gate that tells its host no events, as `lunette serve` has it.
+pub(crate) fn configuration() -> Vec<u8> {
+    let gate = serde_json::json!({
+        "gate": gate::NAME, "audience": "tests", "environment": Environment::Test
+    });
+    gate.to_string().into_bytes()
+}
+
+/// What a node would tell a gate of the bench, signed now.
+pub(crate) fn snapshot() -> String {
+    let signing_key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a key");
+    let (policy, records) = (policy(&signing_key), records());
+    let content = snapshot::write_content(policy.as_bytes(), records.iter(), [].iter());
+    let content = content.expect("a policy is JSON");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now = UnixMillis(u64::try_from(now).unwrap_or_default());
+    let statement = snapshot::Statement {
+        audience: "tests".to_owned(),
+        environment: Environment::Test,
+        epoch: 1,
+        issued_at: now,
+        expires_at: now.plus(snapshot::LIFETIME),
+        sha256: filter::hex::encode(&Sha256::digest(&content)),
+        length: content.len() as u64,
+    };
+    format!("{}\n{content}\n", SnapshotSigner::new(&SNAPSHOT_SEED).seal(&statement))
 }
 
 fn key(id: &str) -> String {
@@ -341,9 +379,35 @@ fn plain(media_type: &str, len: usize) -> Vec<(String, String)> {
 }
 
 fn signed(n: usize, now: u64) -> Vec<(String, String)> {
+    signed_over(with(vec![]), n, now, b"a body")
+}
+
+/// The fields of an upload that is signed now.
+pub(crate) fn signed_upload(n: usize, body: &[u8]) -> Vec<(String, String)> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    signed_over(plain("image/png", body.len()), n, u64::try_from(now).unwrap_or_default(), body)
+}
+
+/// The fields of an upload with a key that nobody has.
+pub(crate) fn unknown(n: usize, len: usize) -> Vec<(String, String)> {
+    let bearer = ("authorization".to_owned(), format!("Bearer {}", key(&format!("unkn{n:06}"))));
+    plain("image/png", len).into_iter().chain([bearer]).collect()
+}
+
+/// The text of a key that is good.
+pub(crate) fn good_key() -> String {
+    key("good000000")
+}
+
+fn signed_over(
+    fields: Vec<(String, String)>,
+    n: usize,
+    now: u64,
+    body: &[u8],
+) -> Vec<(String, String)> {
     let id = KeyId::parse("signer0000").expect("an id");
     let secret = RealmKey::new(1, REALM).client_secret(&id, 1, Scheme::Rfc9421);
-    let headers = headers(&with(vec![]));
+    let headers = headers(&fields);
     let head = RequestHead {
         method: "POST",
         authority: AUTHORITY,
@@ -360,12 +424,12 @@ fn signed(n: usize, now: u64) -> Vec<(String, String)> {
             created: UnixMillis(now),
             expires: None,
             nonce: &nonce,
-            body: Some(b"a body"),
+            body: Some(body),
         },
     };
     let signed = client::sign(&head, &signing).expect("a request that can be signed");
-    let fields = signed.fields.into_iter().map(|(name, value)| (name.to_owned(), value));
-    with(fields.collect())
+    let more = signed.fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    fields.into_iter().chain(more).collect()
 }
 
 fn token(signing_key: &p256::ecdsa::SigningKey, now: u64) -> String {

@@ -1,10 +1,11 @@
 //! `make bench`: what a decision costs, and what a rejection costs beside a server that does nothing
-//! else. Writes `target/bench/summary.json`.
+//! else. Writes `target/bench/summary.json`. `bench decision|image|embedded|envoy` measures one part, and writes nothing.
 //!
 //! Over HTTP both sides answer 401 over real sockets in this process, in alternating rounds, to the
 //! same client with the same requests.
 
 mod decision;
+mod envoy;
 mod image;
 
 use std::convert::Infallible;
@@ -45,21 +46,49 @@ struct Row {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> std::io::Result<()> {
-    let one = NonZeroUsize::MIN;
-    let options =
-        filter_wasmtime::GateOptions { vms: one, ..gate::options(Published::of_vectors()) };
-    let loaded = Gate::load(&gate::module(), options).map_err(std::io::Error::other)?;
-    let places = decision::Places::open()?;
-    let mut rows = decision::rows(&places);
-    rows.extend(image::rows(&places.native, &places.gate)?);
-    rows.push(over_http(loaded).await?);
+    // Without a name all of it is measured, and only that is the summary.
+    let only = std::env::args().nth(1);
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let mut rows = Vec::new();
+    if wanted("decision") || wanted("image") {
+        let places = decision::Places::open()?;
+        if wanted("decision") {
+            rows.extend(decision::rows(&places));
+        }
+        if wanted("image") {
+            rows.extend(image::rows(&places.native, &places.gate)?);
+        }
+    }
+    if wanted("embedded") {
+        let vms = NonZeroUsize::MIN;
+        let options = filter_wasmtime::GateOptions {
+            vms,
+            configuration: decision::configuration(),
+            ..gate::options(Published::of_vectors())
+        };
+        let loaded = Gate::load(&gate::module(), options).map_err(std::io::Error::other)?;
+        rows.push(over_http(loaded).await?);
+    }
+    if wanted("envoy") {
+        rows.extend(envoy::rows().await?);
+    }
+    print(&rows)?;
+    if only.is_none() {
+        write_summary(&rows)?;
+    }
+    Ok(())
+}
 
+fn write_summary(rows: &[Row]) -> std::io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("summary.json"), serde_json::to_vec_pretty(&rows)?)?;
+    std::fs::write(folder.join("summary.json"), serde_json::to_vec_pretty(rows)?)
+}
+
+fn print(rows: &[Row]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{:<62} {:>10} {:>10} {:>7}  aim", "", "ours", "peer", "ratio")?;
-    for Row { name, ours, peer, peer_name, unit, ratio, aim, .. } in &rows {
+    for Row { name, ours, peer, peer_name, unit, ratio, aim, .. } in rows {
         writeln!(out, "{name:<62} {ours:>10.2} {peer:>10.2} {ratio:>7.2}  {aim}")?;
         writeln!(out, "{:<62} {unit}; peer: {peer_name}", "")?;
     }
