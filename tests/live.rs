@@ -13,6 +13,7 @@ use conformance::vectors::{self, Moment, Request, named};
 use conformance::workerd::Source;
 use filter::snapshot::{LIFETIME, SnapshotSigner};
 use filter::{KeyRecord, UnixMillis};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The longest time that a change may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
@@ -234,4 +235,26 @@ async fn a_gate_that_was_never_told_refuses_everything() {
     assert_eq!(upstream.count(), 0);
     source.tamper(None, |_| {});
     assert!(until(&envoy, &good, "ok").await < ARRIVAL, "once it is told, it serves");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_counted_and_harms_no_vm() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let operator = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{").await;
+        }
+    });
+    let upstream = Recorder::default();
+    let nodes = vec![NodeAt { address: upstream.serve(None).await, operator: Some(operator) }];
+    let envoy = Envoy::start(Options { nodes, ..Options::told(Told::Pull) }).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(envoy.stat("wasmcustom.lunette.snapshot.unreachable").await > 0, "{}", envoy.log());
+    assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
+    let answer = ask(&envoy, &named("a PNG").request()).await;
+    assert_eq!(answer, (503, "policy-unavailable".to_owned()));
+    assert_eq!(upstream.count(), 0);
 }

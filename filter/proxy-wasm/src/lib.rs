@@ -76,9 +76,9 @@ impl Plugin {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, call: u32, _: usize, size: usize, _: usize) {
+    fn on_http_call_response(&mut self, call: u32, fields: usize, size: usize, _: usize) {
         if let Some(pull) = &mut self.pull {
-            pull.answered(call, size);
+            pull.answered(call, fields, size);
         }
     }
 }

@@ -91,14 +91,17 @@ impl Pull {
         Ok(())
     }
 
-    /// Takes what the node answered, `size` bytes, if it must be believed.
-    pub(crate) fn answered(&mut self, call: u32, size: usize) {
+    /// Takes what the node answered, `size` bytes under a head of `fields`, if it must be believed. Without a
+    /// head there was no answer.
+    pub(crate) fn answered(&mut self, call: u32, fields: usize, size: usize) {
         if self.call.take_if(|own| *own == call).is_none() {
             return;
         }
-        let status = hostcalls::get_map_value(MapType::HttpCallResponseHeaders, ":status");
-        if !matches!(&status, Ok(Some(status)) if status == "200") {
-            let status = status.ok().flatten();
+        // Asked for a head that is not there, the SDK panics.
+        let status = (fields > 0)
+            .then(|| hostcalls::get_map_value(MapType::HttpCallResponseHeaders, ":status"))
+            .and_then(|status| status.ok().flatten());
+        if status.as_deref() != Some("200") {
             let what = status.unwrap_or_else(|| "nothing".to_owned());
             self.complain(&format!("the node answers {what} when it is asked for its snapshot"));
             return self.metrics.unreachable();
