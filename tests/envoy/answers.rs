@@ -5,6 +5,7 @@ use std::time::Duration;
 use conformance::client::{self, Answer, read_answer};
 use conformance::envoy::{Envoy, Options};
 use conformance::node::get;
+use conformance::vectors::named;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -100,6 +101,29 @@ async fn an_answer_of_the_node_passes_and_so_do_the_fields_of_the_request() {
         assert_eq!(has(gone), None, "{gone}");
     }
     assert!(!fields.iter().any(|(name, _)| name.starts_with("x-envoy-")), "{fields:?}");
+}
+
+#[tokio::test]
+async fn the_access_log_tells_what_went_on_from_what_was_refused() {
+    let upstream = Upstream::plain().await;
+    let envoy = before(&upstream, default_policy()).await;
+    let _ = send(&envoy, &good()).await;
+    let _ = send(&envoy, &named("an unknown key").request()).await;
+    let mut lines = Vec::new();
+    for _ in 0..200 {
+        lines = envoy.access_lines();
+        if lines.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = lines.iter().map(|line| (&line["status"], &line["verdict"], &line["code"]));
+    let none = Value::Null;
+    let expected = [
+        (&json!(200), &json!("released"), &none),
+        (&json!(401), &json!("refused"), &json!("invalid-key")),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
