@@ -1,0 +1,145 @@
+//! Blocked maps: `[batch, channels / 16, height, width, 16]`.
+
+use crate::lanes::LANES;
+
+/// What a map holds, as the network counts it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shape {
+    /// Images.
+    pub batch: usize,
+    /// Channels; the last block's other lanes are zero.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Blocks of 16 channels.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.channels.div_ceil(LANES)
+    }
+
+    /// Pixels of one image.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Values of a blocked map, padding lanes included.
+    #[must_use]
+    pub fn blocked_len(&self) -> usize {
+        self.batch * self.blocks() * self.pixels() * LANES
+    }
+
+    /// Values of a planar map, `[batch, channels, height, width]`.
+    #[must_use]
+    pub fn planar_len(&self) -> usize {
+        self.batch * self.channels * self.pixels()
+    }
+
+    /// Values from one block of channels to the next.
+    pub(crate) fn block_len(&self) -> usize {
+        self.pixels() * LANES
+    }
+}
+
+/// A blocked map that is read.
+#[derive(Clone, Copy)]
+pub struct Map<'a> {
+    shape: Shape,
+    values: &'a [f32],
+}
+
+impl<'a> Map<'a> {
+    /// `values` as a map.
+    ///
+    /// # Panics
+    /// If their number is not the shape's.
+    #[must_use]
+    pub fn new(shape: Shape, values: &'a [f32]) -> Self {
+        assert_eq!(values.len(), shape.blocked_len(), "values of a blocked map {shape:?}");
+        Self { shape, values }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Its values.
+    #[must_use]
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+}
+
+/// Blocks a planar map: `[B, C, H, W]` to `[B, C / 16, H, W, 16]`.
+///
+/// # Panics
+/// If a slice is not as long as `shape` says.
+pub fn block(shape: Shape, planar: &[f32], blocked: &mut [f32]) {
+    assert_eq!(planar.len(), shape.planar_len(), "values of a planar map {shape:?}");
+    assert_eq!(blocked.len(), shape.blocked_len(), "values of a blocked map {shape:?}");
+    blocked.fill(0.0);
+    for (plane, block, lane) in lanes_of(shape) {
+        let plane = &planar[plane * shape.pixels()..][..shape.pixels()];
+        let lines =
+            blocked[block * shape.block_len()..][..shape.block_len()].chunks_exact_mut(LANES);
+        for (line, &value) in lines.zip(plane) {
+            line[lane] = value;
+        }
+    }
+}
+
+/// The reverse of [`block`].
+///
+/// # Panics
+/// If a slice is not as long as `shape` says.
+pub fn unblock(shape: Shape, blocked: &[f32], planar: &mut [f32]) {
+    assert_eq!(planar.len(), shape.planar_len(), "values of a planar map {shape:?}");
+    assert_eq!(blocked.len(), shape.blocked_len(), "values of a blocked map {shape:?}");
+    for (plane, block, lane) in lanes_of(shape) {
+        let plane = &mut planar[plane * shape.pixels()..][..shape.pixels()];
+        let lines = blocked[block * shape.block_len()..][..shape.block_len()].chunks_exact(LANES);
+        for (line, value) in lines.zip(plane) {
+            *value = line[lane];
+        }
+    }
+}
+
+/// Each plane of a planar map, with the block and the lane that hold it in a blocked one.
+fn lanes_of(shape: Shape) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..shape.batch * shape.channels).map(move |plane| {
+        let (image, channel) = (plane / shape.channels, plane % shape.channels);
+        (plane, image * shape.blocks() + channel / LANES, channel % LANES)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "small whole numbers, which are exact")]
+    fn a_blocked_map_holds_each_value_once_and_zeros_beside() {
+        let shape = Shape { batch: 2, channels: 19, height: 3, width: 5 };
+        let planar: Vec<f32> =
+            (1..=u16::try_from(shape.planar_len()).unwrap()).map(f32::from).collect();
+        let mut blocked = vec![f32::NAN; shape.blocked_len()];
+        block(shape, &planar, &mut blocked);
+        // Image 1, channel 17, row 2, column 3.
+        assert_eq!(
+            blocked[(((2 + 1) * 3 + 2) * 5 + 3) * 16 + 1],
+            planar[((19 + 17) * 3 + 2) * 5 + 3]
+        );
+        let total = |values: &[f32]| values.iter().map(|&value| f64::from(value)).sum::<f64>();
+        assert_eq!(total(&blocked), total(&planar));
+        let mut back = vec![0.0; shape.planar_len()];
+        unblock(shape, &blocked, &mut back);
+        assert_eq!(back, planar);
+    }
+}
