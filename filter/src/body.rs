@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::checks::content::{Content, Judged, Kept};
-use crate::checks::{arrival, image, length, media_type};
+use crate::checks::{arrival, image, length, media_type, query};
 use crate::digest::ContentDigest;
 use crate::image::Extras;
 use crate::permit::Claims;
@@ -73,6 +73,13 @@ impl Fields {
     }
 }
 
+/// The parameters of a query, of the names and kinds that its route takes; none where it is not the
+/// query that a gate let through.
+pub fn query(target: &str, route: &Route) -> Result<Fields, Rejection> {
+    let query = target.split_once('?').map(|(_, query)| query);
+    Ok(Fields(query::check(route, query)?.0))
+}
+
 /// Why a complete body is not what its permit describes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -113,7 +120,7 @@ pub fn inspect<B: AsRef<[u8]>>(
     let header = image.header;
     let ImageHeader { format, width, height, .. } = header;
     let pixels = u64::from(width).saturating_mul(height.into());
-    let as_judged = (format, width, height) == (claims.format, claims.width, claims.height)
+    let as_judged = (format, width, height) == (format_of(claims)?, claims.width, claims.height)
         && pixels.saturating_mul(image.frames.into()) <= claims.cost_pixels;
     if !as_judged {
         return Err(Error::Differs.into());
@@ -126,6 +133,11 @@ pub fn inspect<B: AsRef<[u8]>>(
     let sent = names.zip(fields).filter_map(|(name, text)| Some((name, text?)));
     let fields = Fields(sent.collect());
     Ok(CleanImage { image: image_bytes, header, extras: image.extras, fields })
+}
+
+/// The format of the image that a permit is for; one for a request without a body is for none.
+fn format_of(claims: &Claims) -> Result<Format, Error> {
+    claims.format.ok_or(Error::Differs)
 }
 
 #[cfg(test)]
@@ -154,7 +166,7 @@ mod tests {
 
     fn judge(body: Vec<u8>, change: impl FnOnce(&mut Claims)) -> Result<(u32, u32), &'static str> {
         let mut claims = Claims {
-            format: Format::Png,
+            format: Some(Format::Png),
             content_type: "image/png".to_owned(),
             content_length: body.len() as u64,
             width: 1,
@@ -179,7 +191,10 @@ mod tests {
         assert_eq!(judge(body(), |claims| claims.content_length += 1), Err("length-differs"));
         assert_eq!(judge(body(), |claims| claims.width = 4), Err("image-differs"));
         assert_eq!(judge(body(), |claims| claims.cost_pixels = 0), Err("image-differs"));
-        assert_eq!(judge(body(), |claims| claims.format = Format::Webp), Err("image-differs"));
+        assert_eq!(
+            judge(body(), |claims| claims.format = Some(Format::Webp)),
+            Err("image-differs")
+        );
         let other = |claims: &mut Claims| claims.content_type = "image/webp".to_owned();
         assert_eq!(judge(body(), other), Err("image-type-differs"));
         let text = b"no image at all, only some text".to_vec();

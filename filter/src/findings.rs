@@ -12,17 +12,18 @@ use crate::checks::remembered;
 use crate::event::{self, Event};
 use crate::gate::GateIdentity;
 use crate::permit::{Credential, PermitId};
-use crate::policy::Mode;
+use crate::policy::{Dialect, Mode};
 use crate::quota::Remaining;
 use crate::signature::{Scheme, Weaker};
 use crate::{Clock, ImageHeader, Rejection, RejectionCache, Reply, RequestHead, Route, UnixMillis};
 
 /// Every check whose outcome a trace tells, in the order in which they are made.
-pub const CHECKS: [&str; 13] = [
+pub const CHECKS: [&str; 14] = [
     "framing",
     "path",
     "route",
     "client",
+    "query",
     "content-encoding",
     "media-type",
     "length",
@@ -124,6 +125,11 @@ impl Findings {
     /// its head says is noted where it is not: a body that streams is still being judged.
     pub fn trace(&self) -> &[Checked] {
         self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// The API whose errors an answer carries beside our own members.
+    pub fn dialect(&self) -> Dialect {
+        self.route.as_ref().map(|route| route.dialect).unwrap_or_default()
     }
 
     /// Whose request it is, once that is proven: what a host keeps quotas and nonces by, if it keeps them
@@ -247,7 +253,7 @@ impl Findings {
             self.nonce = signed.nonce.as_ref().map(|nonce| Sha256::digest(nonce).into());
         }
         let (key, issuer, token) = match &who.credential {
-            Credential::Unverified => return,
+            Credential::Unverified | Credential::Anonymous => return,
             Credential::Key(id) => (Some(id.to_string()), None, None),
             Credential::Token(token) => {
                 (None, Some(token.issuer.clone()), token.id.map(String::from))
@@ -315,7 +321,7 @@ impl Refused {
 
     /// The complete answer.
     pub fn reply(&self) -> Reply {
-        self.rejection.reply(self.findings.id)
+        self.rejection.reply(self.findings.id, self.findings.dialect())
     }
 
     /// The event.

@@ -1,8 +1,9 @@
 //! The permit: what a gate tells the node about one request, sealed with that gate's key.
 //!
 //! On the wire it is the header `Lunette-Permit: v1.<base64url JSON>.<base64url HMAC-SHA256>`, at
-//! most [`WIRE_MAX`] bytes. It proves that head and image header were judged; the node still
-//! inspects the whole body. The node accepts a permit once, and only for the request it describes.
+//! most [`WIRE_MAX`] bytes; the MAC is over `v1.` and the JSON itself. It proves that head and image
+//! header were judged; the node still inspects the whole body. The node accepts a permit once, and
+//! only for the request it describes.
 
 use std::net::IpAddr;
 
@@ -44,6 +45,8 @@ pub const LIFETIME: u64 = 30_000;
 pub const CLOCK_TOLERANCE: u64 = 5_000;
 
 const VERSION: &str = "v1";
+/// As many bytes as the claims of most requests take.
+const JSON_USUAL: usize = 1024;
 
 /// 128 random bits that name one request, from the gate and never from the client. Also the
 /// request id of answers and logs.
@@ -98,18 +101,21 @@ pub struct Claims {
     /// `Content-Length`, in bytes.
     pub content_length: u64,
     /// The digest of the body that a signature covers, if one was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_digest: Option<String>,
-    /// The judged format.
-    pub format: Format,
-    /// The judged width in pixels.
+    /// The judged format; none where the route takes no body.
+    pub format: Option<Format>,
+    /// The judged width in pixels, 0 without an image.
     pub width: u32,
-    /// The judged height in pixels.
+    /// The judged height in pixels, likewise.
     pub height: u32,
     /// The judged number of frames, where the header states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<u32>,
     /// Pixels that were paid for: width times height times frames, before the route's weight.
     pub cost_pixels: u64,
     /// The nonce that a signature covers, if one was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Nonce>,
     /// What the request's signature does not cover, where its scheme is a weak one.
     pub weaker: Vec<String>,
@@ -143,6 +149,8 @@ pub enum Credential {
     Token(Token),
     /// Nothing that could be verified; the failure was only reported.
     Unverified,
+    /// Nothing was asked for: the page is for everybody.
+    Anonymous,
 }
 
 /// A token, as far as the node needs to know it.
@@ -214,11 +222,16 @@ impl PermitKey {
     pub fn seal(&self, mut claims: Claims) -> Result<String, Invalid> {
         self.gate.clone_into(&mut claims.gate);
         claims.gate_key = self.version;
-        let json = serde_json::to_vec(&claims).map_err(|_| Invalid::Malformed)?;
-        let payload = format!("{VERSION}.{}", Base64UrlUnpadded::encode_string(&json));
-        let seal = hmac_sha256(&self.key, &[payload.as_bytes()]);
-        let permit = format!("{payload}.{}", Base64UrlUnpadded::encode_string(&seal));
+        let mut json = Vec::with_capacity(JSON_USUAL);
+        serde_json::to_writer(&mut json, &claims).map_err(|_| Invalid::Malformed)?;
+        let (payload, seal) = (Base64UrlUnpadded::encode_string(&json), self.mac(&json));
+        let seal = Base64UrlUnpadded::encode_string(&seal);
+        let permit = [VERSION, ".", &payload, ".", &seal].concat();
         if permit.len() <= WIRE_MAX { Ok(permit) } else { Err(Invalid::Malformed) }
+    }
+
+    fn mac(&self, json: &[u8]) -> [u8; 32] {
+        hmac_sha256(&self.key, &[VERSION.as_bytes(), b".", json])
     }
 }
 
@@ -228,18 +241,18 @@ pub fn open(text: &str, keys: &[PermitKey], now: UnixMillis) -> Result<Claims, I
     if text.len() > WIRE_MAX {
         return Err(Invalid::Malformed);
     }
-    let (payload, seal) = text.rsplit_once('.').ok_or(Invalid::Malformed)?;
-    let json = payload.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('.'));
+    let parts = text.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('.'));
+    let (json, seal) = parts.and_then(|rest| rest.split_once('.')).ok_or(Invalid::Malformed)?;
+    // There is one spelling of some bytes: others are refused.
     let decode = |text| Base64UrlUnpadded::decode_vec(text).map_err(|_| Invalid::Malformed);
-    let (json, seal) = (decode(json.ok_or(Invalid::Malformed)?)?, decode(seal)?);
+    let (json, seal) = (decode(json)?, decode(seal)?);
     // Read before the seal is checked, only to find the key; nothing else is believed yet.
     let claims: Claims = serde_json::from_slice(&json).map_err(|_| Invalid::Malformed)?;
     let key = keys
         .iter()
         .find(|key| key.gate == claims.gate && key.version == claims.gate_key)
         .ok_or(Invalid::UnknownGate)?;
-    let expected = hmac_sha256(&key.key, &[payload.as_bytes()]);
-    if !bool::from(expected.as_slice().ct_eq(&seal)) {
+    if !bool::from(key.mac(&json).as_slice().ct_eq(&seal)) {
         return Err(Invalid::Seal);
     }
     let issued = UnixMillis(claims.issued_at);
@@ -272,7 +285,7 @@ pub(crate) mod tests {
             content_type: "image/png".into(),
             content_length: 100,
             content_digest: None,
-            format: Format::Png,
+            format: Some(Format::Png),
             width: 3,
             height: 4,
             frames: Some(1),

@@ -5,7 +5,7 @@ use http::HeaderName;
 use crate::Policy;
 use crate::checks::arrival::Arrival;
 use crate::checks::credential::Authenticated;
-use crate::checks::{admission, client, encoding, framing, image, media_type, permission};
+use crate::checks::{admission, client, encoding, framing, image, media_type, permission, query};
 use crate::findings::Findings;
 use crate::inspection::Tail;
 use crate::permit::{Claims, Nonce};
@@ -16,10 +16,17 @@ use crate::policy::Mode;
 pub struct Release {
     /// Proof that every check of head and prefix passed.
     pub permit: Permit,
-    /// Header fields for the answer: how the client's quotas stand.
+    /// Header fields for the answer, if it [tells](tells_quotas) of them: how the client's quotas stand.
     pub fields: Vec<(HeaderName, String)>,
     /// Judges what is still to come.
     pub tail: Tail,
+}
+
+/// Whether an answer of the node with this status tells how the client's quotas stand. A refusal does
+/// not: what the gate finds at the end of a body, the node may find in its place, and the client
+/// must not see a difference.
+pub fn tells_quotas(status: u16) -> bool {
+    status < 400
 }
 
 /// Proof that every check of head and prefix passed.
@@ -31,10 +38,20 @@ pub struct Permit {
     claims: Box<Claims>,
 }
 
+/// What a request is charged for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Paid {
+    /// An image, within limits.
+    Image(image::Within),
+    /// Nothing: the route takes no body.
+    Nothing(media_type::NoBody),
+}
+
 /// What the checks of the head established.
 #[derive(Debug)]
 pub(crate) struct HeadEvidence {
     pub(crate) framed: framing::Framed,
+    pub(crate) parameters: query::Parameters,
     pub(crate) identity: encoding::Plain,
     pub(crate) media: media_type::Declared,
     pub(crate) from: client::Admitted,
@@ -60,7 +77,7 @@ impl Permit {
     /// Binds the evidence to one request.
     pub(crate) fn new(
         evidence: &HeadEvidence,
-        image: image::Within,
+        paid: Paid,
         arrival: &Arrival,
         policy: &Policy,
         findings: &Findings,
@@ -68,6 +85,7 @@ impl Permit {
         // Named so that a check whose evidence is no longer needed here is noticed.
         let HeadEvidence {
             framed: framing::Framed { .. },
+            parameters: query::Parameters { .. },
             identity: encoding::Plain { .. },
             media: media_type::Declared { .. },
             from: client::Admitted { .. },
@@ -75,7 +93,11 @@ impl Permit {
             authorised: permission::Authorised { .. },
             admitted: admission::Admitted { .. },
         } = evidence;
-        let (header, signed, gate) = (image.header(), who.signed.as_ref(), &findings.gate);
+        let (signed, gate) = (who.signed.as_ref(), &findings.gate);
+        let (header, cost_pixels) = match paid {
+            Paid::Image(image) => (Some(image.header()), image.cost_pixels()),
+            Paid::Nothing(media_type::NoBody { .. }) => (None, 0),
+        };
         let reported: Vec<_> =
             findings.reported().iter().map(|rejection| rejection.code().to_owned()).collect();
         Self {
@@ -97,11 +119,11 @@ impl Permit {
                 content_digest: signed
                     .and_then(|signed| signed.digest.as_ref())
                     .map(ToString::to_string),
-                format: header.format,
-                width: header.width,
-                height: header.height,
-                frames: header.frames.known(),
-                cost_pixels: image.cost_pixels(),
+                format: header.map(|header| header.format),
+                width: header.map_or(0, |header| header.width),
+                height: header.map_or(0, |header| header.height),
+                frames: header.and_then(|header| header.frames.known()),
+                cost_pixels,
                 nonce: evidence.nonce(policy),
                 weaker: signed
                     .map_or(vec![], |signed| signed.weaker.iter().map(str::to_owned).collect()),
@@ -116,5 +138,10 @@ impl Permit {
     /// What the permit binds.
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// What the permit binds, to be sealed.
+    pub fn into_claims(self) -> Claims {
+        *self.claims
     }
 }

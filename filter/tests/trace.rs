@@ -134,8 +134,8 @@ fn a_request_that_is_let_go_passed_every_check_in_order() {
     assert_eq!(code, None);
     assert!(trace.iter().all(|checked| checked.outcome.is_ok()), "{trace:?}");
     let made: Vec<_> = trace.iter().map(|checked| checked.check).collect();
-    assert_eq!(made, CHECKS[..12]);
-    assert_eq!(CHECKS[12], "body");
+    assert_eq!(made, CHECKS[..13]);
+    assert_eq!(CHECKS[13], "body");
 }
 
 #[test]

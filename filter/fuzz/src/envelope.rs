@@ -139,6 +139,7 @@ fn form(strict: bool) -> Arc<Form> {
     };
     Arc::new(Form {
         multipart: Some(IMAGE.to_owned()),
+        multipart_base64: None,
         json: Some(IMAGE.to_owned()),
         fields: FIELDS.map(field).to_vec(),
     })

@@ -61,9 +61,19 @@ pub(crate) fn request_body(start: usize, len: usize) -> Result<Vec<u8>, Status> 
     if bytes.len() == len { Ok(bytes) } else { Err(Status::InternalFailure) }
 }
 
-/// The response's header fields.
-pub(crate) fn response_fields() -> Result<Vec<(String, Vec<u8>)>, Status> {
-    hostcalls::get_map_bytes(MapType::HttpResponseHeaders)
+/// A response head as the host received it.
+pub(crate) struct ResponseHead {
+    /// 0 if the host leaves it out.
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads the response head.
+pub(crate) fn response_head() -> Result<ResponseHead, Status> {
+    let fields = hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?;
+    let status = fields.iter().find(|(name, _)| name == ":status");
+    let status = status.and_then(|(_, value)| str::from_utf8(value).ok()?.parse().ok());
+    Ok(ResponseHead { status: status.unwrap_or(0), fields })
 }
 
 /// The host's wall clock.

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use filter::checks::credential;
 use filter::event::Event;
+use filter::policy::Dialect;
 use filter::rejection::Fault;
+use filter::verdict;
 use filter::{
     Clock, GateIdentity, NeedsPrefix, Permit, PermitId, Refused, Rejection, RejectionCache,
     Release, Reply, RequestHead, Step, Tail, Unavailable, drive, permit,
@@ -25,6 +27,8 @@ pub(crate) struct Stream {
     plugin: Rc<Plugin>,
     id: PermitId,
     state: State,
+    /// The API whose errors a late refusal carries.
+    dialect: Dialect,
     /// Fields of the head that are not for the node.
     withheld: Vec<String>,
     /// Header fields for the answer: how the client's quotas stand.
@@ -88,7 +92,8 @@ impl From<Status> for Stop {
 impl Stream {
     pub(crate) fn new(plugin: Rc<Plugin>) -> Self {
         let (withheld, fields) = (Vec::new(), Vec::new());
-        Self { plugin, id: PermitId([0; 16]), state: State::Start, withheld, fields }
+        let dialect = Dialect::default();
+        Self { plugin, id: PermitId([0; 16]), state: State::Start, dialect, withheld, fields }
     }
 
     fn head(&mut self, end_of_stream: bool) -> Result<Action, Stop> {
@@ -152,10 +157,11 @@ impl Stream {
             }
             Step::Release(release) => {
                 let Release { permit, fields, tail } = release;
+                self.dialect = tail.findings().dialect();
                 if end_of_stream {
                     tail.end()?;
                 }
-                send_on(self.plugin.policies.gate(), &permit, &self.withheld)?;
+                send_on(self.plugin.policies.gate(), permit, &self.withheld)?;
                 self.tell(|| tail.findings().released());
                 self.fields = fields;
                 self.state = State::Tail(Box::new(tail));
@@ -178,7 +184,7 @@ impl Stream {
                     self.remember(|cache, clock| refused.remember(cache, clock));
                 }
             }
-            let (reply, code, reason) = stop.answer(self.id);
+            let (reply, code, reason) = stop.answer(self.id, self.dialect);
             host::record_refusal(code, reason, self.id);
             host::send(&reply);
             Action::Pause
@@ -216,14 +222,16 @@ impl Stream {
 
 impl Stop {
     /// The answer, its public code, and the reason for logs.
-    fn answer(&self, id: PermitId) -> (Reply, &'static str, &'static str) {
+    fn answer(&self, id: PermitId, dialect: Dialect) -> (Reply, &'static str, &'static str) {
         let fault = |fault: Fault, reason| (fault.reply(id), fault.code(), reason);
         match self {
             Self::Refused(refused) => {
                 let rejection = refused.rejection();
                 (refused.reply(), rejection.code(), rejection.reason())
             }
-            Self::Late(rejection) => (rejection.reply(id), rejection.code(), rejection.reason()),
+            Self::Late(rejection) => {
+                (rejection.reply(id, dialect), rejection.code(), rejection.reason())
+            }
             Self::NoPolicy(NoPolicy::Missing) => fault(Fault::NoPolicy, "policy-unavailable"),
             Self::NoPolicy(NoPolicy::Stale) => fault(Fault::StalePolicy, "policy-stale"),
             Self::Host => fault(Fault::Host, "host-failed"),
@@ -243,8 +251,8 @@ fn pass(tail: &mut Tail, size: usize, end_of_stream: bool) -> Result<(), Stop> {
 }
 
 /// Takes from the head what is not for the node, and adds the permit.
-fn send_on(gate: &GateIdentity, permit: &Permit, withheld: &[String]) -> Result<(), Stop> {
-    let seal = gate.permit_key.seal(permit.claims().clone()).map_err(|_| Stop::Host)?;
+fn send_on(gate: &GateIdentity, permit: Permit, withheld: &[String]) -> Result<(), Stop> {
+    let seal = gate.permit_key.seal(permit.into_claims()).map_err(|_| Stop::Host)?;
     for name in withheld {
         hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)?;
     }
@@ -277,7 +285,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let Ok(fields) = host::response_fields() else { return Action::Continue };
+        let Ok(host::ResponseHead { status, fields }) = host::response_head() else {
+            return Action::Continue;
+        };
         for (name, value) in fields.iter().filter(|(name, _)| name.starts_with(OWN_PREFIX)) {
             if name == permit::VERDICT_HEADER {
                 self.heed(&String::from_utf8_lossy(value));
@@ -285,7 +295,7 @@ impl HttpContext for Stream {
             // A field that cannot be removed stays; it carries no secret of the client's.
             let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
         }
-        for (name, value) in &self.fields {
+        for (name, value) in self.fields.iter().filter(|_| verdict::tells_quotas(status)) {
             let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, name.as_str(), value);
         }
         Action::Continue

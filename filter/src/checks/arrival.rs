@@ -13,7 +13,7 @@ use crate::signature::{self, BodyMac};
 #[derive(Debug)]
 pub struct Arrival {
     length: Budget,
-    /// Nothing, once bytes were not shown.
+    /// Nothing where there is no body, and once bytes were not shown.
     content: Option<Content>,
     header: Option<ImageHeader>,
     /// What is wrong with the content, until it is known whether it is what was signed.
@@ -54,13 +54,13 @@ impl Arrival {
     /// promised.
     pub(crate) fn new(
         length: Budget,
-        content: Content,
+        content: Option<Content>,
         digest: Option<ContentDigest>,
         mac: Option<BodyMac>,
     ) -> Self {
         Self {
             length,
-            content: Some(content),
+            content,
             header: None,
             fault: None,
             digest: digest.map(ContentDigest::digester),

@@ -11,7 +11,6 @@ pub struct Content {
     image: Image,
     /// How many fields the form has.
     fields: usize,
-    in_base64: bool,
 }
 
 /// Nothing here grows with a body, unless it is kept.
@@ -92,6 +91,7 @@ impl Content {
             Media::Image(format) => (Reader::raw(), Some(format)),
             Media::Form(boundary) => (Reader::form(boundary, form()), None),
             Media::Json => (Reader::json(form()), None),
+            Media::Nothing => (Reader::raw(), None),
         };
         let image = Image {
             formats: route.formats.clone(),
@@ -103,16 +103,17 @@ impl Content {
             inspector: None,
             inspected: None,
             kept: Kept::default(),
+            keeps: false,
         };
         let fields = route.form.as_deref().map_or(0, |form| form.fields.len());
-        Self { reader, image, fields, in_base64: media == Media::Json }
+        Self { reader, image, fields }
     }
 
     /// Keeps the texts of the fields, and the image if it comes in base64.
     pub(crate) fn keeping(mut self) -> Self {
         let fields = vec![None; self.fields];
-        let decoded = self.in_base64.then(Vec::new);
-        self.image.kept = Kept { fields, decoded };
+        self.image.kept = Kept { fields, decoded: None };
+        self.image.keeps = true;
         self
     }
 
@@ -155,6 +156,8 @@ struct Image {
     inspector: Option<Inspector>,
     inspected: Option<Inspected>,
     kept: Kept,
+    /// Whether something is kept at all.
+    keeps: bool,
 }
 
 impl Image {
@@ -176,6 +179,10 @@ impl Image {
 
 impl Sink for Image {
     type Error = Error;
+
+    fn image_is_in_base64(&mut self) {
+        self.kept.decoded = self.keeps.then(Vec::new);
+    }
 
     fn image_begins(&mut self, declared: Option<Format>, at: u64) -> Result<(), Error> {
         let declared = self.declared.or(declared);

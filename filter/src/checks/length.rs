@@ -3,6 +3,7 @@
 use super::framing::Framed;
 use super::media_type::Declared;
 use crate::Route;
+use crate::policy::BodyRule;
 
 /// Evidence that a length was declared and fits the route; counts what arrives against it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub enum Error {
     /// There is no `Content-Length`.
     #[error("Content-Length is required")]
     Required,
+    /// The path takes no body, and a length is declared.
+    #[error("this path takes no body")]
+    NotTaken,
     /// The declared length is zero.
     #[error("the body is empty; expected an image")]
     Empty,
@@ -42,6 +46,12 @@ pub enum Error {
 
 /// Checks the declared length against the route and opens the budget.
 pub(crate) fn declared(route: &Route, media: Declared, framed: Framed) -> Result<Budget, Error> {
+    if route.body == BodyRule::None {
+        return match framed.length() {
+            None | Some(0) => Ok(Budget { declared: 0, seen: 0 }),
+            Some(_) => Err(Error::NotTaken),
+        };
+    }
     let max = media.max_bytes(route);
     match framed.length() {
         None => Err(Error::Required),

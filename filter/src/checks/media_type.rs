@@ -1,6 +1,7 @@
 //! The declared media type is one the route takes (RFC 9110 §8.3).
 
 use crate::envelope::{self, Boundary, Parameterised};
+use crate::policy::BodyRule;
 use crate::request::{Duplicate, Headers};
 use crate::{Format, Route};
 
@@ -13,6 +14,8 @@ pub enum Media {
     Form(Boundary),
     /// `application/json`.
     Json,
+    /// There is none, and whatever type it is said to have, nothing is of it.
+    Nothing,
 }
 
 /// Evidence that the route takes the declared type; holds what the body is.
@@ -27,16 +30,25 @@ impl Declared {
         self.media
     }
 
+    /// Whether there is no body to wait for.
+    pub(crate) fn no_body(self) -> Option<NoBody> {
+        (self.media == Media::Nothing).then_some(NoBody(()))
+    }
+
     /// The longest body in bytes that such a body may be on `route`: `max_bytes` is of the image.
     pub(crate) fn max_bytes(self, route: &Route) -> u64 {
         let image = route.max_bytes;
         match (self.media, route.form.as_deref()) {
             (Media::Form(_), Some(form)) => form.multipart_bytes(image),
             (Media::Json, Some(form)) => form.json_bytes(image),
-            (Media::Image(_), _) | (_, None) => image,
+            (Media::Image(_) | Media::Nothing, _) | (_, None) => image,
         }
     }
 }
+
+/// Evidence that the route takes no body.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBody(());
 
 /// Why a media type was refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -89,6 +101,9 @@ const JSON: &str = "application/json";
 
 /// Checks `Content-Type` against the route. Image types define no parameters, so theirs are ignored.
 pub(crate) fn check(route: &Route, headers: &Headers) -> Result<Declared, Error> {
+    if route.body == BodyRule::None {
+        return Ok(Declared { media: Media::Nothing });
+    }
     let value = match headers.one("content-type") {
         Ok(Some(value)) => value,
         Ok(None) => return Err(Error::Missing { accepted: accepted(route) }),

@@ -15,6 +15,7 @@ pub mod image;
 pub mod length;
 pub mod media_type;
 pub mod permission;
+pub mod query;
 pub mod remembered;
 pub mod route;
 pub mod target;

@@ -7,12 +7,18 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Unambiguous<'a> {
     path: &'a str,
+    query: Option<&'a str>,
 }
 
 impl<'a> Unambiguous<'a> {
     /// The path without the query.
     pub(crate) fn path(self) -> &'a str {
         self.path
+    }
+
+    /// The query, without its question mark.
+    pub(crate) fn query(self) -> Option<&'a str> {
+        self.query
     }
 }
 
@@ -29,9 +35,11 @@ pub enum Error {
 
 /// Checks a raw path with query.
 pub(crate) fn check(target: &str) -> Result<Unambiguous<'_>, Error> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if is_unambiguous_path(path) && query.bytes().all(is_visible) && has_whole_escapes(query) {
-        Ok(Unambiguous { path })
+    let (path, query) =
+        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let is_whole = |query: &str| query.bytes().all(is_visible) && has_whole_escapes(query);
+    if is_unambiguous_path(path) && query.is_none_or(is_whole) {
+        Ok(Unambiguous { path, query })
     } else {
         Err(Error::Ambiguous)
     }

@@ -1,4 +1,4 @@
-//! The text of an image in JSON: base64, perhaps after the beginning of a `data:` URL (RFC 2397).
+//! The text of an image in JSON or in a form: base64, perhaps after the beginning of a `data:` URL (RFC 2397).
 
 use super::base64::Decoder;
 use super::bounded::Bounded;
@@ -57,6 +57,7 @@ impl ImageText {
                     text = rest;
                     if first == b',' {
                         let declared = declared(name, written.as_slice())?;
+                        sink.image_is_in_base64();
                         sink.image_begins(declared, end.saturating_sub(rest.len() as u64))?;
                         self.state = State::Base64(Decoder::default());
                     } else {
@@ -88,6 +89,7 @@ impl ImageText {
         seen: usize,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        sink.image_is_in_base64();
         sink.image_begins(None, self.at)?;
         let mut decoder = Decoder::default();
         decoder.push(name, PREFIX.get(..seen).unwrap_or_default(), sink)?;

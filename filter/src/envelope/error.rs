@@ -114,6 +114,12 @@ pub enum Error {
         /// The names that are known.
         expected: String,
     },
+    /// A part or member names a place to fetch the image from.
+    #[error("\"{name}\" is not taken: nothing is fetched from URLs here; send the image itself")]
+    Url {
+        /// Its name.
+        name: String,
+    },
     /// A part or member is there twice.
     #[error("\"{name}\" is there twice")]
     Repeated {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FILE_BEGINS_MAX;
+use super::{Error, FILE_BEGINS_MAX};
 
 /// The most text fields of a form.
 pub const FIELDS_MAX: usize = 32;
@@ -20,6 +20,8 @@ pub const FIELD_BYTES_DEFAULT: u32 = 256;
 pub struct Form {
     /// The name of the part with the image, if `multipart/form-data` is taken.
     pub multipart: Option<String>,
+    /// The name of the part with the image in base64, which may come in the place of the other.
+    pub multipart_base64: Option<String>,
     /// The name of the member with the image, if `application/json` is taken.
     pub json: Option<String>,
     /// The text fields of both, at most [`FIELDS_MAX`]; others are not looked at.
@@ -29,13 +31,14 @@ pub struct Form {
 impl Form {
     /// The longest multipart body with an image of `image` bytes.
     pub(crate) fn multipart_bytes(&self, image: u64) -> u64 {
+        let image = if self.multipart_base64.is_some() { in_base64(image) } else { image };
         image.saturating_add(self.envelope_bytes(1))
     }
 
     /// The longest JSON body with an image of `image` bytes: four characters for three bytes, and six
     /// for a character of a text that is escaped.
     pub(crate) fn json_bytes(&self, image: u64) -> u64 {
-        image.div_ceil(3).saturating_mul(4).saturating_add(self.envelope_bytes(6))
+        in_base64(image).saturating_add(self.envelope_bytes(6))
     }
 
     /// The longest body with an image of `image` bytes.
@@ -66,6 +69,28 @@ pub struct Field {
     pub values: Vec<String>,
     /// Whether it must be there.
     pub required: bool,
+}
+
+/// How many characters so many bytes are in base64.
+fn in_base64(bytes: u64) -> u64 {
+    bytes.div_ceil(3).saturating_mul(4)
+}
+
+impl Field {
+    /// Whether the field may have this text, as a whole.
+    pub(crate) fn judge(&self, text: &str) -> Result<(), Error> {
+        let name = || self.name.clone();
+        if !text.chars().all(|character| self.text.admits(character)) {
+            return Err(Error::NotText { name: name(), text: self.text });
+        }
+        if text.len() > usize::try_from(self.max_bytes).unwrap_or(usize::MAX) {
+            return Err(Error::TooLong { name: name(), max: self.max_bytes });
+        }
+        if !self.values.is_empty() && !self.values.iter().any(|value| value == text) {
+            return Err(Error::NotOneOf { name: name(), expected: self.values.join(", ") });
+        }
+        Ok(())
+    }
 }
 
 /// Which characters a text may have.

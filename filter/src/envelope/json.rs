@@ -243,7 +243,7 @@ impl Parser {
                 self.members.image_begins(at).map_err(E::from)?;
                 return Ok(State::Image(StringReader::default(), ImageText::new(at)));
             }
-            Member::Image => {
+            Member::Image | Member::Base64 => {
                 let name = self.members.image_name().to_owned();
                 return Err(E::from(Error::ImageNotText { name }).into());
             }

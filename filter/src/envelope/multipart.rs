@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use super::data_url::ImageText;
 use super::delimiter::{Delimiter, Matched, Next};
 use super::line::LineReader;
 use super::members::Members;
@@ -41,6 +42,8 @@ enum State {
     Head,
     /// In the content of the part with the image.
     Image,
+    /// In the content of the part with the image in base64, up to this byte of the body.
+    Base64(ImageText, u64),
     /// In the content of another.
     Text(TextReader),
     /// After the last delimiter, and this much of CRLF.
@@ -113,6 +116,22 @@ impl Parser {
                     sink.image_ends()?;
                 }
             },
+            State::Base64(text, position) => {
+                let name = self.members.base64_name();
+                match self.opened.next(&self.delimiter, &mut self.matched, rest)? {
+                    None => {}
+                    Some(Next::Content(bytes)) => {
+                        *position = position.saturating_add(bytes.len() as u64);
+                        text.push(name, bytes, *position, sink)?;
+                    }
+                    Some(Next::Delimiter) => {
+                        let after = State::Delimited(None);
+                        if let State::Base64(text, _) = std::mem::replace(&mut self.state, after) {
+                            text.end(name, sink)?;
+                        }
+                    }
+                }
+            }
             State::Text(text) => {
                 match self.opened.next(&self.delimiter, &mut self.matched, rest)? {
                     None => {}
@@ -170,6 +189,11 @@ impl Parser {
             (self.opened, self.matched) = (Opened::JustNow { part }, Matched::CRLF);
             self.state = match self.head.end(&self.members)? {
                 Part::Field(index) => State::Text(TextReader::new(index)),
+                Part::Base64 => {
+                    let at = end.saturating_sub(rest.len() as u64);
+                    self.members.image_begins(at)?;
+                    State::Base64(ImageText::new(at), at)
+                }
                 Part::Image(declared) => {
                     let at = end.saturating_sub(rest.len() as u64);
                     self.members.image_begins(at)?;

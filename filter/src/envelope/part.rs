@@ -38,6 +38,8 @@ enum Media {
 pub(super) enum Part {
     /// The image, perhaps of a declared format.
     Image(Option<Format>),
+    /// The image, in base64.
+    Base64,
     /// The field of this index.
     Field(usize),
 }
@@ -97,9 +99,14 @@ impl PartHead {
                     Err(Error::ImageType { name: name(), found: self.media.shown() })
                 }
             },
-            Member::Field(_) if self.has_filename => Err(Error::TextIsFile { name: name() }),
-            Member::Field(index) => match &self.media {
-                Media::Unstated | Media::Text => Ok(Part::Field(index)),
+            Member::Base64 | Member::Field(_) if self.has_filename => {
+                Err(Error::TextIsFile { name: name() })
+            }
+            Member::Base64 | Member::Field(_) => match &self.media {
+                Media::Unstated | Media::Text => Ok(match member {
+                    Member::Field(index) => Part::Field(index),
+                    Member::Base64 | Member::Image => Part::Base64,
+                }),
                 Media::Image(_) | Media::Other(_) => {
                     Err(Error::TextType { name: name(), found: self.media.shown() })
                 }

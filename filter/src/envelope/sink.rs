@@ -13,6 +13,9 @@ pub trait Sink {
     /// Why the reading ended.
     type Error: From<Error>;
 
+    /// The image comes in base64: the body does not hold it as it is. Told before it begins.
+    fn image_is_in_base64(&mut self) {}
+
     /// The image begins at byte `at` of the body; its envelope may declare its format.
     fn image_begins(&mut self, declared: Option<Format>, at: u64) -> Result<(), Self::Error>;
 

@@ -8,8 +8,8 @@ use super::{Inspection, Step};
 use crate::address::{self, Client};
 use crate::checks::credential::{self, Authenticated, Claimed};
 use crate::checks::{
-    admission, backoff, client, encoding, framing, length, media_type, permission, remembered,
-    route, target,
+    admission, backoff, client, encoding, framing, length, media_type, permission, query,
+    remembered, route, target,
 };
 use crate::key::KeyRing;
 use crate::rejection_cache::{Entry, Hit, RejectionCache};
@@ -42,6 +42,9 @@ impl NeedsHead {
         inspection.findings.describe(head);
         // Free: the bytes are here already.
         match inspection.plain(head) {
+            Ok(plain) if plain.route.anonymous => {
+                inspection.authenticated(plain, Authenticated::anonymous())
+            }
             Ok(plain) => inspection.credential(plain, head, keys, cache),
             Err(rejection) => inspection.refuse(rejection),
         }
@@ -54,6 +57,7 @@ pub(super) struct Plain {
     pub(super) route: Arc<Route>,
     pub(super) client: Client,
     framed: framing::Framed,
+    parameters: query::Parameters,
     identity: encoding::Plain,
     media: media_type::Declared,
     length: length::Budget,
@@ -73,12 +77,13 @@ impl Inspection {
         let client = address::client(head.peer, head.headers, &policy.trusted_proxies);
         findings.client(client);
         let admitted = findings.saw("client", client::check(route, client.address))?;
+        let parameters = findings.saw("query", query::check(route, target.query()))?;
         let identity = findings.saw("content-encoding", encoding::check(head.headers))?;
         let media = findings.saw("media-type", media_type::check(route, head.headers))?;
         let length = findings.saw("length", length::declared(route, media, framed))?;
         findings.length(length.declared());
         let route = Arc::clone(route);
-        Ok(Plain { route, client, framed, identity, media, length, admitted })
+        Ok(Plain { route, client, framed, parameters, identity, media, length, admitted })
     }
 
     /// Costs a look-up and a few hashes, or a verification with a public key.
@@ -204,8 +209,10 @@ impl Inspection {
         let (plain, mut who, authorised) = judged;
         self.findings.admitted(&admitted);
         let mac = who.take_body_mac();
-        let Plain { route, client, framed, identity, media, length, admitted: from } = plain;
-        let evidence = HeadEvidence { framed, identity, media, from, who, authorised, admitted };
-        Step::NeedsPrefix(NeedsPrefix::after(self, evidence, route, client, length, mac))
+        let Plain { route, client, framed, parameters, identity, media, length, admitted: from } =
+            plain;
+        let evidence =
+            HeadEvidence { framed, parameters, identity, media, from, who, authorised, admitted };
+        NeedsPrefix::after(self, evidence, route, client, length, mac)
     }
 }

@@ -14,7 +14,7 @@ use crate::policy::BodyRule;
 use crate::quota::Charge;
 use crate::signature::BodyMac;
 use crate::store::{FirstUse, Lookup};
-use crate::verdict::{HeadEvidence, Permit, Release};
+use crate::verdict::{HeadEvidence, Paid, Permit, Release};
 use crate::{ImageHeader, Rejection, Route};
 
 /// Waiting for the beginning of the body, up to the end of the image header; on a route that holds
@@ -31,7 +31,7 @@ pub(super) struct Body {
     pub(super) route: Arc<Route>,
     client: Client,
     /// The image header, once it was judged and paid for.
-    paid: Option<(image::Within, Vec<Charge>)>,
+    paid: Option<(Paid, Vec<Charge>)>,
     arrival: Arrival,
     /// What the bytes so far amount to. A fault of the whole body is told only once the image
     /// header was judged and paid for, so that where the body is cut makes no difference.
@@ -43,7 +43,7 @@ pub(super) struct Body {
 
 impl NeedsPrefix {
     /// Waits for the body of a head that was judged, with a MAC of the body itself if its signature
-    /// is one.
+    /// is one; where there is no body, the request goes on at once.
     pub(super) fn after(
         inspection: Inspection,
         evidence: HeadEvidence,
@@ -51,9 +51,10 @@ impl NeedsPrefix {
         client: Client,
         length: length::Budget,
         mac: Option<BodyMac>,
-    ) -> Self {
+    ) -> Step {
         let header_bytes = inspection.filter.policy.header_bytes;
-        let content = Content::new(&route, evidence.media, header_bytes);
+        let nothing = evidence.media.no_body();
+        let content = nothing.is_none().then(|| Content::new(&route, evidence.media, header_bytes));
         let digest = evidence.who.signed.as_ref().and_then(|signed| signed.digest);
         let hold = route.body == BodyRule::Hold || mac.is_some();
         let policy = &inspection.filter.policy;
@@ -62,13 +63,19 @@ impl NeedsPrefix {
             evidence,
             route,
             client,
-            paid: None,
+            paid: nothing.map(|nothing| (Paid::Nothing(nothing), Vec::new())),
             arrival: Arrival::new(length, content, digest, mac),
             arrived: Ok(None),
             hold,
             unrecorded,
         };
-        Self::new(inspection, Box::new(body))
+        let mut waiting = Self::new(inspection, Box::new(body));
+        if nothing.is_none() {
+            return Step::NeedsPrefix(waiting);
+        }
+        // What is signed of a body that is not there is judged now: there is nothing to wait for.
+        waiting.body.arrived = waiting.body.arrival.chunk(&[]);
+        waiting.go_on()
     }
 
     pub(super) fn new(inspection: Inspection, body: Box<Body>) -> Self {
@@ -141,7 +148,7 @@ impl NeedsPrefix {
     ) -> Step {
         self.inspection.findings.admitted(&paid);
         self.body.evidence.admitted.extend(paid);
-        self.body.paid = Some((within, charges));
+        self.body.paid = Some((Paid::Image(within), charges));
         self.go_on()
     }
 
@@ -166,9 +173,9 @@ impl NeedsPrefix {
                 let lookup = Lookup::Admit { nonce: body.unrecorded.take(), charges: Vec::new() };
                 return inspection.ask(lookup, Then::Record(body));
             }
-            (Ok(_), Some((within, charges))) => {
-                let (within, charges) = (*within, charges.clone());
-                return Step::Release(inspection.release(*body, within, charges));
+            (Ok(_), Some((paid, charges))) => {
+                let (paid, charges) = (*paid, charges.clone());
+                return Step::Release(inspection.release(*body, paid, charges));
             }
         }
         Step::NeedsPrefix(Self { inspection, body })
@@ -176,11 +183,11 @@ impl NeedsPrefix {
 }
 
 impl Inspection {
-    fn release(self, body: Body, within: image::Within, charges: Vec<Charge>) -> Release {
+    fn release(self, body: Body, paid: Paid, charges: Vec<Charge>) -> Release {
         let Body { evidence, arrival, route, .. } = body;
         let name = evidence.who.remembered_name(&route, self.filter.epoch);
         let policy = &self.filter.policy;
-        let permit = Permit::new(&evidence, within, &arrival, policy, &self.findings);
+        let permit = Permit::new(&evidence, paid, &arrival, policy, &self.findings);
         let fields = evidence.admitted.fields();
         let findings = self.findings;
         Release { permit, fields, tail: Tail::new(Box::new(arrival), findings, charges, name) }

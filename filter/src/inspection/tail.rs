@@ -6,7 +6,7 @@ use crate::findings::Findings;
 use crate::quota::Charge;
 use crate::rejection_cache::RejectionCache;
 use crate::store::Store;
-use crate::{Clock, Rejection, permit};
+use crate::{Clock, Rejection, Reply, permit};
 
 /// Judges the rest of the body as it passes.
 #[must_use]
@@ -42,6 +42,11 @@ impl Tail {
     pub fn end(&self) -> Result<(), Rejection> {
         self.arrival.end()?;
         Ok(())
+    }
+
+    /// The complete answer, if the body is refused now.
+    pub fn reply(&self, rejection: &Rejection) -> Reply {
+        rejection.reply(self.findings.id(), self.findings.dialect())
     }
 
     /// What was found out about the request, for the event.

@@ -26,8 +26,8 @@ use crate::store::Sizes;
 pub use error::PolicyError;
 pub use quotas::{SharedQuota, SharedSubject, Tier, TierQuota, TierSubject};
 pub use route::{
-    BodyRule, HELD_BODY_MAX, HELD_BYTES_MAX, ImageLimits, Mode, Route, SCANS_DEFAULT, SCANS_MAX,
-    SignatureRule, WEIGHT_MAX,
+    BodyRule, Dialect, HELD_BODY_MAX, HELD_BYTES_MAX, ImageLimits, Mode, Route, SCANS_DEFAULT,
+    SCANS_MAX, SignatureRule, WEIGHT_MAX,
 };
 
 /// The most bytes the image header may be held up to, whatever the policy says: it must stay below

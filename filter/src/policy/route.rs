@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Format;
 use crate::address::AddressList;
-use crate::envelope::Form;
+use crate::envelope::{Field, Form};
 
 /// The largest image in bytes that a gate holds back whole.
 pub const HELD_BYTES_MAX: u64 = 1024 * 1024;
@@ -30,7 +30,13 @@ pub struct Route {
     pub path: String,
     /// Scopes a key must hold, all of them.
     pub scopes: Vec<String>,
-    /// Image formats the body may have.
+    /// Whether it asks nobody who they are. Such a route takes no body.
+    pub anonymous: bool,
+    /// The API whose errors an answer carries beside our own members.
+    pub dialect: Dialect,
+    /// The parameters that the query may have; where there are none, queries are not looked at.
+    pub query: Option<Vec<Field>>,
+    /// Image formats the body may have; none where there is no body.
     pub formats: Vec<Format>,
     /// The largest image in bytes; its envelope comes on top.
     pub max_bytes: u64,
@@ -100,8 +106,7 @@ impl SignatureRule {
 }
 
 /// When a request goes on.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BodyRule {
     /// Once the image header was judged; the rest of the body streams through.
@@ -109,6 +114,24 @@ pub enum BodyRule {
     Stream,
     /// Once the whole body was judged.
     Hold,
+    /// At once: there is no body, and so no image.
+    None,
+}
+
+/// The API that a route looks like, for clients that were written for it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Our own.
+    #[default]
+    Lunette,
+    /// The server of rembg.
+    Rembg,
+    /// remove.bg.
+    RemoveBg,
+    /// The server of `RapidOCR`.
+    Rapidocr,
 }
 
 /// What a failed check does.

@@ -4,6 +4,7 @@ use http::StatusCode as S;
 
 use super::{Reply, problem};
 use crate::PermitId;
+use crate::policy::Dialect;
 
 /// Why a gate cannot judge.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,6 +45,6 @@ impl Fault {
     /// The answer.
     pub fn reply(self, request_id: PermitId) -> Reply {
         let (status, code, detail) = self.outcome();
-        problem(status, code, detail, request_id)
+        problem(status, code, detail, request_id, Dialect::Lunette)
     }
 }

@@ -1,5 +1,6 @@
 //! The one place where a failed check becomes a status, a code and an answer (RFC 9457).
 
+mod dialect;
 mod fault;
 mod outcome;
 mod reason;
@@ -13,9 +14,10 @@ use serde::Serialize;
 
 use crate::checks::{
     admission, arrival, backoff, client, content, credential, encoding, framing, length,
-    media_type, permission, remembered, route, target,
+    media_type, permission, query, remembered, route, target,
 };
 use crate::permit::PermitId;
+use crate::policy::Dialect;
 use crate::{body, image, permit, signature};
 
 pub use fault::Fault;
@@ -35,6 +37,9 @@ pub enum Rejection {
     /// See [`route`].
     #[error(transparent)]
     Route(#[from] route::Error),
+    /// See [`query`].
+    #[error(transparent)]
+    Query(#[from] query::Error),
     /// See [`encoding`].
     #[error(transparent)]
     Encoding(#[from] encoding::Error),
@@ -99,6 +104,8 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<[dialect::Error<'a>; 1]>,
 }
 
 impl Rejection {
@@ -129,9 +136,9 @@ impl Rejection {
     }
 
     /// The complete answer.
-    pub fn reply(&self, request_id: PermitId) -> Reply {
+    pub fn reply(&self, request_id: PermitId, dialect: Dialect) -> Reply {
         let (status, code) = self.outcome();
-        let mut reply = problem(status, code, &self.detail(), request_id);
+        let mut reply = problem(status, code, &self.detail(), request_id, dialect);
         reply.headers.extend(self.fields(status));
         reply
     }
@@ -139,7 +146,7 @@ impl Rejection {
     /// The fields that this answer has besides those of every problem.
     fn fields(&self, status: StatusCode) -> Vec<(HeaderName, String)> {
         let mut fields = match self {
-            Self::Route(route::Error::Method { allowed }) => vec![(ALLOW, allowed.join(", "))],
+            Self::Route(route::Error::Method { allowed, .. }) => vec![(ALLOW, allowed.join(", "))],
             Self::MediaType(error) => vec![(ACCEPT, error.accept())],
             Self::Content(error) | Self::Arrival(arrival::Error::Content(error)) => {
                 error.accept().map(|accept| (ACCEPT, accept)).into_iter().collect()
@@ -201,7 +208,13 @@ impl Rejection {
 /// A problem of RFC 9457 as a complete answer. 503 says when to come back.
 ///
 /// For faults that no check of a request finds: a host that fails, a policy that is missing.
-pub fn problem(status: StatusCode, code: &str, detail: &str, request_id: PermitId) -> Reply {
+pub fn problem(
+    status: StatusCode,
+    code: &str,
+    detail: &str,
+    request_id: PermitId,
+    dialect: Dialect,
+) -> Reply {
     let request_id = crate::hex::encode(&request_id.0);
     let problem = Problem {
         r#type: format!("{TYPE_PREFIX}{code}"),
@@ -210,6 +223,7 @@ pub fn problem(status: StatusCode, code: &str, detail: &str, request_id: PermitI
         detail,
         code,
         request_id: request_id.clone(),
+        errors: dialect::errors(dialect, code, detail),
     };
     let mut headers = vec![
         (CONTENT_TYPE, "application/problem+json".to_owned()),

@@ -6,7 +6,7 @@ use super::Rejection;
 use crate::api_key::Malformed;
 use crate::checks::{
     admission, arrival, backoff, client, content, credential, encoding, framing, length,
-    media_type, permission, route, target,
+    media_type, permission, query, route, target,
 };
 use crate::{body, envelope, image, jwt, permit, signature};
 
@@ -24,6 +24,10 @@ impl Rejection {
             Self::Route(error) => match error {
                 route::Error::Unknown => (S::NOT_FOUND, "route-unknown"),
                 route::Error::Method { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
+            },
+            Self::Query(error) => match error {
+                query::Error::Malformed { .. } => (S::BAD_REQUEST, "query-malformed"),
+                query::Error::Parameter(error) => envelope_outcome(error),
             },
             Self::Encoding(encoding::Error::Encoded) => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "content-encoding")
@@ -144,6 +148,7 @@ fn envelope_outcome(error: &envelope::Error) -> Outcome {
         E::ImageMissing { .. } => (S::BAD_REQUEST, "file-missing"),
         E::Missing { .. } => (S::BAD_REQUEST, "field-missing"),
         E::Unknown { .. } => (S::BAD_REQUEST, "field-unknown"),
+        E::Url { .. } => (S::BAD_REQUEST, "field-url"),
         E::Repeated { .. } => (S::BAD_REQUEST, "field-repeated"),
         E::TooLong { .. } => (S::BAD_REQUEST, "field-too-long"),
         E::NotOneOf { .. } => (S::BAD_REQUEST, "field-value"),
@@ -205,6 +210,7 @@ fn length_outcome(error: &length::Error) -> Outcome {
     use StatusCode as S;
     match error {
         length::Error::Required => (S::LENGTH_REQUIRED, "length-required"),
+        length::Error::NotTaken => (S::BAD_REQUEST, "body-not-taken"),
         length::Error::Empty => (S::BAD_REQUEST, "body-empty"),
         length::Error::TooLong { .. } => (S::PAYLOAD_TOO_LARGE, "body-too-long"),
         length::Error::Differs { .. } => (S::BAD_REQUEST, "length-differs"),

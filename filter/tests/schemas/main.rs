@@ -80,16 +80,23 @@ fn a_policy_with_every_field_fits_the_schema() {
         ("weight", json!(2)),
         ("max_scans", json!(100)),
         ("form", form()),
+        ("query", form()["fields"].clone()),
+        ("dialect", json!("remove-bg")),
         ("clients", json!({ "allow": ["192.0.2.0/24"], "deny": [] })),
         ("mode", json!("report")),
     ] {
         policy["routes"][0][field] = value;
     }
+    policy["pages"][0] = json!({
+        "name": "page", "path": "/page", "scopes": [], "anonymous": true, "dialect": "lunette",
+        "clients": { "allow": ["192.0.2.0/24"] },
+    });
     let schema = filter::policy::schema();
     for field in schema["properties"].as_object().unwrap().keys() {
         assert!(policy.get(field).is_some(), "{field} is not tried");
     }
-    for (definition, pointer) in [("Form", "/routes/0/form"), ("Field", "/routes/0/form/fields/0")]
+    for (definition, pointer) in
+        [("Form", "/routes/0/form"), ("Field", "/routes/0/form/fields/0"), ("Page", "/pages/0")]
     {
         for field in schema["$defs"][definition]["properties"].as_object().unwrap().keys() {
             let tried = policy.pointer(pointer).unwrap().get(field);
@@ -105,7 +112,7 @@ fn a_policy_with_every_field_fits_the_schema() {
 
 fn form() -> Value {
     json!({
-        "multipart": "file", "json": "image",
+        "multipart": "file", "multipart_base64": "file_b64", "json": "image",
         "fields": [{
             "name": "output", "max_bytes": 16, "text": "token", "values": ["cutout", "mask"],
             "required": false,
@@ -138,6 +145,11 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("/routes/0/form", json!({ "json": "a", "fields": [{ "name": "b" }] })),
         ("/routes/0/form", json!({ "json": "a", "fields": [{ "name": "b", "text": "html" }] })),
         ("/routes/0/clients", json!({ "permit": [] })),
+        ("/routes/0/query", json!([{ "name": "b" }])),
+        ("/routes/0/dialect", json!("imgix")),
+        ("/routes/0/body", json!("none")),
+        ("/pages", json!([{ "name": "page" }])),
+        ("/pages", json!([{ "name": "page", "path": "/page", "max_bytes": 1 }])),
         ("/routes/0/max_bytes", Value::Null),
     ] {
         let mut policy = read(SHIPPED);

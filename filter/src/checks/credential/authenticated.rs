@@ -10,6 +10,8 @@ use crate::{Route, UnixMillis, jwt};
 
 /// Whom a credential that failed is taken for, where failures are only reported.
 const UNVERIFIED: &str = "unverified";
+/// Whom a request is from where nobody is asked.
+const ANONYMOUS: &str = "anonymous";
 
 /// Evidence that the request's credential is known, right and valid now; or that its failure is only
 /// to be reported.
@@ -73,6 +75,17 @@ impl Authenticated {
         }
     }
 
+    /// Whoever reads a page that is for everybody.
+    pub(crate) fn anonymous() -> Self {
+        let nobody = ANONYMOUS.to_owned();
+        Self {
+            credential: Credential::Anonymous,
+            principal: nobody.clone(),
+            tier: nobody,
+            ..Self::unverified(&[])
+        }
+    }
+
     /// Nobody in particular. Only for a route that reports failures: it may do what the route asks
     /// for, within a small quota of its own, and the node can tell.
     pub(crate) fn unverified(scopes: &[String]) -> Self {
@@ -90,7 +103,7 @@ impl Authenticated {
 
     /// Whether there is a credential, and it is right.
     pub(crate) fn is_verified(&self) -> bool {
-        self.credential != Credential::Unverified
+        matches!(self.credential, Credential::Key(_) | Credential::Token(_))
     }
 
     /// Whether the signature is one over the body itself, and not verified yet.
@@ -114,7 +127,9 @@ impl Authenticated {
     pub(crate) fn subject(&self) -> String {
         match &self.credential {
             Credential::Key(id) => id.to_string(),
-            Credential::Token(_) | Credential::Unverified => self.principal.clone(),
+            Credential::Token(_) | Credential::Unverified | Credential::Anonymous => {
+                self.principal.clone()
+            }
         }
     }
 }

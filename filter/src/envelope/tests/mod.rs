@@ -25,6 +25,7 @@ fn form() -> Arc<Form> {
     };
     Arc::new(Form {
         multipart: Some("file".to_owned()),
+        multipart_base64: None,
         json: Some("image".to_owned()),
         fields: vec![
             field("output", 16, Text::Token, &["cutout", "mask", "maskable"], false),

@@ -80,6 +80,7 @@ fn there_are_no_more_parts_than_the_form_has_names() {
     };
     let form = Arc::new(Form {
         multipart: Some("file".to_owned()),
+        multipart_base64: None,
         json: None,
         fields: (0..33).map(field).collect(),
     });
@@ -122,6 +123,42 @@ fn names_are_known_and_unique_and_the_image_is_there() {
     };
     assert_eq!(why(required(&[file("file", b"a")])), "\"output\" is missing");
     assert!(required(&[file("file", b"a"), text("output", "mask")]).is_ok());
+}
+
+/// A form whose image may come in base64 in `file_b64`.
+fn with_base64(parts: &[Part]) -> Result<Vec<Call>, Error> {
+    let form = Form { multipart_base64: Some("file_b64".to_owned()), ..Form::clone(&form()) };
+    let form = Arc::new(form);
+    let reader = || Reader::form(boundary(BOUNDARY), Arc::clone(&form));
+    read(reader, &multipart(BOUNDARY, parts))
+}
+
+#[test]
+fn an_image_may_come_in_base64_in_a_part_of_its_own() {
+    let image = |calls: Result<Vec<Call>, Error>| {
+        let image = |call| if let Call::Image(image) = call { Some(image) } else { None };
+        calls.map(|calls| calls.into_iter().find_map(image))
+    };
+    let size = || text("size", "1");
+    for written in ["aW1hZ2U=", "data:image/png;base64,aW1hZ2U="] {
+        let read = with_base64(&[size(), text("file_b64", written), text("title", "t")]);
+        assert_eq!(image(read), Ok(Some(b"image".to_vec())), "{written}");
+    }
+    assert_eq!(image(with_base64(&[file("file", b"image")])), Ok(Some(b"image".to_vec())));
+    let both = with_base64(&[file("file", b"image"), text("file_b64", "aW1hZ2U=")]);
+    assert_eq!(why(both), "\"file_b64\" is there twice");
+    let both = with_base64(&[text("file_b64", "aW1hZ2U="), file("file", b"image")]);
+    assert_eq!(why(both), "\"file\" is there twice");
+    assert_eq!(why(with_base64(&[size()])), "\"file\", the image, is missing");
+    let named = with_base64(&[file("file_b64", b"aW1hZ2U=")]);
+    assert!(matches!(named, Err(Error::TextIsFile { .. })), "{named:?}");
+    for wrong in ["aW1hZ2U", "aW1h\r\nZ2U=", "aW1hZ2U= ", "data:image/png,x"] {
+        let read = with_base64(&[text("file_b64", wrong)]);
+        assert!(matches!(read, Err(Error::Base64 { .. } | Error::DataUrl { .. })), "{wrong}");
+    }
+    // Where the form does not say so, the part is not known.
+    let unknown = parts(&[text("file_b64", "aW1hZ2U=")]);
+    assert!(matches!(unknown, Err(Error::Unknown { .. })), "{unknown:?}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::policy::units::text::{self, Written};
 pub(super) struct RawForm {
     /// The name of the part with the image, where `multipart/form-data` is taken.
     multipart: Option<FormName>,
+    /// The name of another part, in which the image may come in base64 instead.
+    multipart_base64: Option<FormName>,
     /// The name of the member with the image in base64, where `application/json` is taken.
     json: Option<FormName>,
     /// The text fields of both.
@@ -35,7 +37,7 @@ pub(super) struct RawForm {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Field"))]
 #[serde(deny_unknown_fields)]
-struct RawField {
+pub(super) struct RawField {
     /// The name of the part or member.
     name: FormName,
     /// The longest text in UTF-8, 1 byte to 64 KiB; 256 bytes if left out.
@@ -93,25 +95,44 @@ pub(super) fn check(raw: RawForm, at: &str) -> Result<Form, PolicyError> {
     require(raw.multipart.is_some() || raw.json.is_some(), at, || {
         "expected the name of the image in `multipart`, in `json` or in both".to_owned()
     })?;
-    require(raw.fields.len() <= FIELDS_MAX, &format!("{at}.fields"), || {
-        format!("expected at most {FIELDS_MAX} fields")
+    let multipart = raw.multipart.map(|name| name.0);
+    let base64 = raw.multipart_base64.map(|name| name.0);
+    require(base64.is_none() || (multipart.is_some() && base64 != multipart), at, || {
+        "expected in `multipart_base64` another name than in `multipart`, and one there".to_owned()
     })?;
     let mut form = Form {
-        multipart: raw.multipart.map(|name| name.0),
+        multipart,
+        multipart_base64: base64,
         json: raw.json.map(|name| name.0),
-        fields: Vec::with_capacity(raw.fields.len()),
+        fields: Vec::new(),
     };
-    for (index, raw) in raw.fields.into_iter().enumerate() {
-        let at = format!("{at}.fields[{index}]");
-        let images = [&form.multipart, &form.json].into_iter().flatten();
-        let taken = form.fields.iter().map(|field| &field.name).chain(images);
-        let is_free = !taken.into_iter().any(|name| *name == raw.name.0);
+    let images: Vec<_> = [&form.multipart, &form.multipart_base64, &form.json]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    form.fields = check_fields(raw.fields, &images, &format!("{at}.fields"))?;
+    Ok(form)
+}
+
+/// Fields of which no two have one name, nor one of those that are `taken`.
+pub(super) fn check_fields(
+    raw: Vec<RawField>,
+    taken: &[String],
+    at: &str,
+) -> Result<Vec<Field>, PolicyError> {
+    require(raw.len() <= FIELDS_MAX, at, || format!("expected at most {FIELDS_MAX} fields"))?;
+    let mut fields: Vec<Field> = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.into_iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        let names = fields.iter().map(|field| &field.name).chain(taken);
+        let is_free = !names.into_iter().any(|name| *name == raw.name.0);
         require(is_free, &format!("{at}.name"), || {
             format!("another field or the image has the name {:?} too", raw.name.0)
         })?;
-        form.fields.push(check_field(raw, &at)?);
+        fields.push(check_field(raw, &at)?);
     }
-    Ok(form)
+    Ok(fields)
 }
 
 fn check_field(raw: RawField, at: &str) -> Result<Field, PolicyError> {
@@ -192,10 +213,30 @@ mod tests {
         };
         let expected = Form {
             multipart: Some("file".to_owned()),
+            multipart_base64: None,
             json: Some("image".to_owned()),
             fields: vec![output, other],
         };
         assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn base64_in_a_part_has_a_name_of_its_own() {
+        let read = form(json!({ "multipart": "file", "multipart_base64": "file_b64" })).unwrap();
+        assert_eq!(read.multipart_base64.as_deref(), Some("file_b64"));
+        // Four characters for three bytes.
+        assert!(read.multipart_bytes(3_000_000) > 4_000_000);
+        for wrong in [
+            json!({ "json": "image", "multipart_base64": "file_b64" }),
+            json!({ "multipart": "file", "multipart_base64": "file" }),
+        ] {
+            assert_eq!(form(wrong).unwrap_err().path, "routes[0].form");
+        }
+        let field = json!({ "name": "file_b64", "text": "line" });
+        let taken = json!({
+            "multipart": "file", "multipart_base64": "file_b64", "fields": [field],
+        });
+        assert_eq!(form(taken).unwrap_err().path, "routes[0].form.fields[0].name");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod failures;
 mod form;
 mod issuer;
 mod name;
+mod page;
 mod proxies;
 mod quotas;
 mod report;
@@ -25,6 +26,7 @@ use self::authority::Authority;
 use self::failures::RawFailures;
 use self::issuer::RawIssuer;
 use self::name::Name;
+use self::page::RawPage;
 use self::quotas::{RawQuota, RawTier};
 use self::report::RawReport;
 use self::route::RawRoute;
@@ -87,6 +89,10 @@ struct RawPolicy {
     /// The routes; anything else does not exist.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = ROUTES_MAX)))]
     routes: Vec<RawRoute>,
+    /// Paths that are only read; none if left out.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = ROUTES_MAX)))]
+    pages: Vec<RawPage>,
 }
 
 pub(super) fn parse(json: &[u8]) -> Result<Policy, PolicyError> {
@@ -121,18 +127,26 @@ fn check(raw: RawPolicy) -> Result<Policy, PolicyError> {
         tiers: quotas::check_tiers(raw.tiers)?,
         issuers: issuer::check(raw.issuers, skew)?,
         report: raw.report.as_ref().map(report::check).transpose()?,
-        routes: check_routes(raw.routes)?.into_iter().map(Arc::new).collect(),
+        routes: check_routes(raw.routes, raw.pages)?.into_iter().map(Arc::new).collect(),
     })
 }
 
-fn check_routes(raw: Vec<RawRoute>) -> Result<Vec<Route>, PolicyError> {
+fn check_routes(raw: Vec<RawRoute>, pages: Vec<RawPage>) -> Result<Vec<Route>, PolicyError> {
     require((1..=ROUTES_MAX).contains(&raw.len()), "routes", || {
         format!("expected 1 to {ROUTES_MAX} routes")
     })?;
-    let mut routes: Vec<Route> = Vec::with_capacity(raw.len());
-    for (index, raw) in raw.into_iter().enumerate() {
+    require(pages.len() <= ROUTES_MAX, "pages", || format!("expected at most {ROUTES_MAX} pages"))?;
+    let raw = raw.into_iter().enumerate().map(|(index, raw)| {
         let at = format!("routes[{index}]");
-        let route = route::check(raw, &at)?;
+        route::check(raw, &at).map(|route| (at, route))
+    });
+    let pages = pages.into_iter().enumerate().map(|(index, raw)| {
+        let at = format!("pages[{index}]");
+        page::check(raw, &at).map(|route| (at, route))
+    });
+    let mut routes: Vec<Route> = Vec::new();
+    for checked in raw.chain(pages) {
+        let (at, route) = checked?;
         let taken = |other: &Route| {
             other.name == route.name || (other.method == route.method && other.path == route.path)
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::form::{self, RawForm};
+use super::form::{self, RawField, RawForm};
 use super::name::Name;
 use crate::Format;
 use crate::address::AddressList;
@@ -13,7 +13,7 @@ use crate::key::SCOPES_MAX;
 use crate::policy::error::{PolicyError, require};
 use crate::policy::route::{HELD_BODY_MAX, HELD_BYTES_MAX, SCANS_DEFAULT, SCANS_MAX, WEIGHT_MAX};
 use crate::policy::units::ByteSize;
-use crate::policy::{BodyRule, ImageLimits, Mode, Route, SignatureRule};
+use crate::policy::{BodyRule, Dialect, ImageLimits, Mode, Route, SignatureRule};
 
 /// One method and path, and what a request to it may carry. What bounds the size of an image has no
 /// default: whoever writes a route decides.
@@ -56,12 +56,19 @@ pub(super) struct RawRoute {
     max_scans: u32,
     /// The envelopes a body may come in, beside the image alone; none if left out.
     form: Option<RawForm>,
+    /// The parameters that the query may have, as fields of a form; if it is left out, queries are not
+    /// looked at.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::envelope::FIELDS_MAX)))]
+    query: Option<Vec<RawField>>,
+    /// The API whose errors an answer carries beside our own members.
+    #[serde(default)]
+    dialect: Dialect,
     /// Whether a request must be signed.
     #[serde(default)]
     signature: SignatureRule,
     /// When the request goes on. An image that is held may have at most 1 MiB, a body 1.5 MiB.
     #[serde(default)]
-    body: BodyRule,
+    body: RawBody,
     /// What the megapixels of an image are multiplied with before they are charged.
     #[serde(default = "weight_default")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = WEIGHT_MAX)))]
@@ -72,6 +79,19 @@ pub(super) struct RawRoute {
     /// What a failed check does.
     #[serde(default)]
     mode: Mode,
+}
+
+/// When a request goes on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "BodyRule"))]
+#[serde(rename_all = "kebab-case")]
+enum RawBody {
+    /// Once the image header was judged; the rest of the body streams through.
+    #[default]
+    Stream,
+    /// Once the whole body was judged.
+    Hold,
 }
 
 const fn max_scans_default() -> u32 {
@@ -101,7 +121,7 @@ pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
     ] {
         require(value > 0, &field(name), || "expected a number above 0".to_owned())?;
     }
-    let held = raw.body == BodyRule::Hold;
+    let held = raw.body == RawBody::Hold;
     require(!held || raw.max_bytes.0 <= HELD_BYTES_MAX, &field("max_bytes"), || {
         format!(
             "expected at most {HELD_BYTES_MAX} bytes where the body is held, got {}",
@@ -122,11 +142,15 @@ pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
              fields at their longest, a form would have {longest}"
         )
     })?;
+    let query = raw.query.map(|raw| form::check_fields(raw, &[], &field("query"))).transpose()?;
     Ok(Route {
         name: raw.name.0,
         method: raw.method,
         path: raw.path,
         scopes: raw.scopes.into_iter().map(|scope| scope.0).collect(),
+        anonymous: false,
+        dialect: raw.dialect,
+        query,
         formats: formats(&raw.media_types, at)?,
         max_bytes: raw.max_bytes.0,
         image: ImageLimits {
@@ -138,7 +162,10 @@ pub(super) fn check(raw: RawRoute, at: &str) -> Result<Route, PolicyError> {
         },
         form: form.map(Arc::new),
         signature: raw.signature,
-        body: raw.body,
+        body: match raw.body {
+            RawBody::Stream => BodyRule::Stream,
+            RawBody::Hold => BodyRule::Hold,
+        },
         weight: raw.weight,
         clients: raw.clients,
         mode: raw.mode,

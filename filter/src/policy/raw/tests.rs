@@ -14,7 +14,8 @@ fn the_shipped_policy_is_right() {
     assert_eq!(route.name, "background-removal");
     assert_eq!(route.signature, SignatureRule::Optional);
     assert_eq!(policy.route("GET", "/v1/background-removal"), Err(vec!["POST"]));
-    assert_eq!(policy.route("POST", "/"), Err(vec![]));
+    assert_eq!(policy.route("POST", "/"), Err(vec!["GET"]));
+    assert_eq!(policy.route("POST", "/v1"), Err(vec![]));
     let free = &policy.tiers["free"].quotas;
     assert_eq!(free[0].subject, TierSubject::Key);
     let name = "megapixels".to_owned();
@@ -174,7 +175,7 @@ fn a_name_is_not_taken_twice() {
     assert!(error.problem.contains("\"free\" is there twice"), "{error}");
 
     let route: Value = serde_json::from_str::<Value>(TEXT).unwrap()["routes"][0].clone();
-    assert_eq!(with(&[("/routes/-", route)]).unwrap_err().path, "routes[1]");
+    assert_eq!(with(&[("/routes/-", route)]).unwrap_err().path, "routes[4]");
 }
 
 #[test]
