@@ -1,6 +1,8 @@
 //! Every metric's name and help, in one place. Labels come from closed sets: codes, never keys,
 //! paths or addresses.
 
+pub mod process;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,6 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Who gave an answer, and what it was.
@@ -24,6 +27,45 @@ struct Answer {
     /// The public code; `ok` for a result.
     code: String,
 }
+
+/// What a request was for, and the status of its answer.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Request {
+    /// The name of the policy's route; `none` where there is none.
+    route: String,
+    /// The status.
+    status: u64,
+}
+
+/// What a request was for.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct To {
+    /// The name of the policy's route; `none` where there is none.
+    route: String,
+}
+
+/// A part of the work on a request.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Part {
+    /// `upload`, `inspect`, `decode` or `encode`; waiting and inference have metrics of their own.
+    stage: &'static str,
+}
+
+/// What serves.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Build {
+    /// The version of this program.
+    version: &'static str,
+    /// The model.
+    model: String,
+}
+
+/// Bounds of every histogram of seconds: 1 ms, doubled to 33 s.
+const SECONDS: (f64, f64, u16) = (0.001, 2.0, 16);
+/// Bounds of the pixels of images: 4,096, fourfold to 67 million.
+const PIXELS: (f64, f64, u16) = (4096.0, 4.0, 8);
+/// Bounds of the images of a batch: 1, doubled to 64.
+const IMAGES: (f64, f64, u16) = (1.0, 2.0, 7);
 
 /// What an image that was inspected is.
 #[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
@@ -45,8 +87,13 @@ pub struct Metrics {
     answers: Family<Answer, Counter>,
     images: Family<Image, Counter>,
     extras: Family<Beside, Counter>,
+    requests: Family<Request, Counter>,
+    took: Family<To, Histogram, fn() -> Histogram>,
+    stages: Family<Part, Histogram, fn() -> Histogram>,
     queued: Histogram,
     ran: Histogram,
+    pixels: Histogram,
+    batch: Histogram,
 }
 
 /// Something whose value is read when the metrics are.
@@ -65,8 +112,8 @@ pub struct Watched {
 }
 
 impl Metrics {
-    /// Registers everything.
-    pub fn new(watched: Vec<Watched>) -> Self {
+    /// Registers everything; `model` is the one that is served.
+    pub fn new(model: &str, watched: Vec<Watched>) -> Self {
         let mut registry = Registry::with_prefix("lunette");
         let answers = Family::default();
         registry.register(
@@ -82,8 +129,36 @@ impl Metrics {
             "What was recognised beside images and not decoded, such as gain maps and films",
             extras.clone(),
         );
-        let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let requests = Family::default();
+        registry.register(
+            "requests",
+            "Requests answered, by the policy's route and status",
+            requests.clone(),
+        );
+        let took = Family::new_with_constructor(seconds as fn() -> Histogram);
+        registry.register_with_unit(
+            "request",
+            "Time from a request's head to the head of its answer",
+            Unit::Seconds,
+            took.clone(),
+        );
+        let stages = Family::new_with_constructor(seconds as fn() -> Histogram);
+        registry.register_with_unit(
+            "stage",
+            "Time of a part of the work on a request",
+            Unit::Seconds,
+            stages.clone(),
+        );
         let (queued, ran) = (seconds(), seconds());
+        let (pixels, batch) = (histogram(PIXELS), histogram(IMAGES));
+        registry.register(
+            "image_pixels",
+            "Pixels of images that passed the inspection",
+            pixels.clone(),
+        );
+        registry.register("batch_images", "Images that the model ran on at once", batch.clone());
+        let build = Build { version: env!("CARGO_PKG_VERSION"), model: model.to_owned() };
+        registry.register("build", "What serves", Info::new(build));
         registry.register_with_unit(
             "queue",
             "Time jobs waited for the device",
@@ -92,7 +167,31 @@ impl Metrics {
         );
         registry.register_with_unit("inference", "Time the model ran", Unit::Seconds, ran.clone());
         registry.register_collector(Box::new(Watch(Arc::new(watched))));
-        Self { registry, answers, images, extras, queued, ran }
+        Self {
+            registry,
+            answers,
+            images,
+            extras,
+            requests,
+            took,
+            stages,
+            queued,
+            ran,
+            pixels,
+            batch,
+        }
+    }
+
+    /// Counts a request to a route of the policy, or to `none`.
+    pub fn request(&self, route: &str, status: u16, took: Duration) {
+        let of = Request { route: route.to_owned(), status: status.into() };
+        self.requests.get_or_create(&of).inc();
+        self.took.get_or_create(&To { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a part of the work on a request.
+    pub fn stage(&self, stage: &'static str, took: Duration) {
+        self.stages.get_or_create(&Part { stage }).observe(took.as_secs_f64());
     }
 
     /// Counts an answer.
@@ -101,7 +200,8 @@ impl Metrics {
     }
 
     /// Counts an image that passed the inspection.
-    pub fn image(&self, format: Format, extras: Extras) {
+    pub fn image(&self, format: Format, (width, height): (u32, u32), extras: Extras) {
+        self.pixels.observe(f64::from(width) * f64::from(height));
         let format = format.media_type().trim_start_matches("image/");
         self.images.get_or_create(&Image { format }).inc();
         for extra in extras.iter() {
@@ -115,6 +215,11 @@ impl Metrics {
         self.ran.observe(ran.as_secs_f64());
     }
 
+    /// Counts a run of the model on so many images.
+    pub fn batch(&self, images: u32) {
+        self.batch.observe(f64::from(images));
+    }
+
     /// The metrics page, in the `OpenMetrics` text format.
     pub fn render(&self) -> String {
         let mut page = String::new();
@@ -125,6 +230,14 @@ impl Metrics {
         }
         page
     }
+}
+
+fn seconds() -> Histogram {
+    histogram(SECONDS)
+}
+
+fn histogram((first, factor, bounds): (f64, f64, u16)) -> Histogram {
+    Histogram::new(exponential_buckets(first, factor, bounds))
 }
 
 struct Watch(Arc<Vec<Watched>>);
@@ -177,13 +290,19 @@ mod tests {
     fn the_page_shows_what_was_counted() {
         let watched =
             Watched { name: "uploads_reserved", help: "h", grows: false, read: Box::new(|| 7) };
-        let metrics = Metrics::new(vec![watched]);
+        let metrics = Metrics::new("u2netp", vec![watched]);
+        metrics.request("background-removal", 401, Duration::from_millis(2));
+        metrics.stage("decode", Duration::from_millis(3));
         metrics.answer("gate", "invalid-key");
         metrics.answer("gate", "invalid-key");
         metrics.inference(Duration::from_millis(3), Duration::from_secs(1));
         let page = metrics.render();
         for line in [
             r#"lunette_answers_total{by="gate",code="invalid-key"} 2"#,
+            r#"lunette_requests_total{route="background-removal",status="401"} 1"#,
+            r#"lunette_request_seconds_bucket{le="0.002",route="background-removal"} 1"#,
+            r#"lunette_stage_seconds_sum{stage="decode"} 0.003"#,
+            r#"lunette_build_info{version=""#,
             "lunette_inference_seconds_count 1",
             "lunette_inference_seconds_sum 1.0",
             "lunette_uploads_reserved 7",

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::config::{Config, Mode};
 use crate::keys::{NewKey, Rights, RightsError, Store, StoreError, signing};
 use crate::secrets::{self, RootSecret, TokenSecrets};
+use crate::tls::development;
 use crate::{clock, private_file};
 
 /// The file of the development key, in the data folder.
@@ -59,6 +60,9 @@ pub enum ProvisionError {
     /// The development key's file cannot be used.
     #[error("development key: {0}")]
     File(#[from] private_file::Error),
+    /// The development certificate cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] development::Error),
     /// The policy's scopes are none that a key can hold.
     #[error("development key: {0}")]
     Rights(#[from] RightsError),
@@ -84,6 +88,9 @@ pub fn provision(config: &Config) -> Result<Provisions, ProvisionError> {
             );
             let root = root_secret(config)?;
             let development_key = Some(development_key(config, clock::now())?);
+            if let (true, Some(tls)) = (config.dev_certificate, &config.tls) {
+                development::ensure(tls)?;
+            }
             Ok(Provisions { root, token_secrets, development_key })
         }
     }
@@ -213,7 +220,7 @@ mod tests {
         let stored = Store::open(&config.data).unwrap().find(key.id()).unwrap();
         assert!(stored.is(&key));
         assert_eq!(stored.rights.principal(), "developer");
-        assert_eq!(stored.rights.scopes(), ["background-removal"]);
+        assert_eq!(stored.rights.scopes(), ["background-removal", "ocr"]);
         assert!(stored.signing.is_some_and(|signing| !signing.required));
 
         provision(&config).unwrap();

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
-use candle_core::Device;
 use filter::UnixMillis;
 use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource, Stats};
 use image::DynamicImage;
@@ -23,17 +23,28 @@ use crate::api::{self, Node};
 use crate::config::{self, Config, EMBEDDED_GATE};
 use crate::engine::{Engine, EngineError, EngineLimits};
 use crate::keys::{Publisher, Snapshots, Store, StoreError};
-use crate::metrics::{Metrics, Watched};
+use crate::metrics::{Metrics, Watched, process};
+use crate::models::Model;
 use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError, Photo, Wanted};
 use crate::models::cache::Cache;
-use crate::models::weights;
+use crate::models::layers::{Compute, NoDevice};
+use crate::models::text::{LoadError as TextLoadError, TextReading};
+use crate::models::weights::{self, ModelCard};
 use crate::provision::Provisions;
 use crate::readiness::Readiness;
 use crate::secrets::GateSecrets;
 use crate::server::Listener;
 use crate::shutdown::Drain;
+use crate::tls::renewal::{Renewal, Renewals};
 use crate::tls::{Acceptor, TlsError};
-use crate::{clock, server, shutdown};
+use crate::traces::Tracer;
+use crate::{clock, redirect, server, shutdown};
+
+/// How long what is left of the traces may take at the end.
+const LAST_TRACES: Duration = Duration::from_secs(2);
+
+/// The model that reads text where none is named.
+const TEXT_MODEL: &str = "ppocr";
 
 /// Why the node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +58,12 @@ pub enum ServeError {
     /// The weights cannot be used.
     #[error("{0}; `lunette models fetch {1}` brings them")]
     Model(#[source] Box<ModelLoadError>, String),
+    /// The weights for text cannot be used.
+    #[error(transparent)]
+    Text(Box<TextLoadError>),
+    /// The device is not there.
+    #[error(transparent)]
+    Device(#[from] NoDevice),
     /// The model cannot run.
     #[error("the model failed its first run: {0}")]
     FirstRun(#[from] EngineError),
@@ -79,7 +96,7 @@ impl ServeError {
     /// Whether the configuration is wrong, rather than the machine.
     pub fn is_a_mistake(&self) -> bool {
         match self {
-            Self::UnknownModel(_) | Self::Tls(_) => true,
+            Self::UnknownModel(_) | Self::Tls(_) | Self::Device(_) => true,
             Self::Shared(error) => error.is_a_mistake(),
             _ => false,
         }
@@ -105,8 +122,11 @@ fn rayon_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
 async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError> {
     let started = clock::now();
     Store::open(&config.data)?.begin_epoch(started)?;
-    let tls = acceptor("tls", config.tls.as_ref())?;
-    let operator_tls = acceptor("operator_tls", config.operator_tls.as_ref())?;
+    let (tls, renewal) = acceptor("tls", config.tls.as_ref())?;
+    let (operator_tls, operator_renewal) = acceptor("operator_tls", config.operator_tls.as_ref())?;
+    let renewals = Arc::new(Renewals::default());
+    let (stop, stopped) = watch::channel(false);
+    let (tracer, last_traces) = tracer(config, &stopped).unzip();
     let shared = shared(config).await?;
     let publisher = Arc::new(Publisher::open(
         &config.data,
@@ -118,13 +138,17 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
         config::Gate::Embedded => Some(load_gate(config, provisions, &publisher)?),
         config::Gate::External => None,
     };
-    let engine = load_model(config)?;
+    let compute = Compute::open(config.device, config.kernel, config.precision)?;
+    let engine = load_model(config, &compute)?;
+    let text = load_text(config, &compute)?;
 
     let drain = Drain::default();
     let uploads = Uploads::new(upload_limits(config));
-    let mut watched = watched(&uploads, &engine, gate.as_ref());
+    let mut watched = watched(&uploads, &engine, text.as_ref(), gate.as_ref());
     watched.extend(shared.iter().flat_map(SharedRecord::watched));
-    let metrics = Arc::new(Metrics::new(watched));
+    watched.extend(process::watched());
+    watched.extend(of_the_node(&renewals, &drain, tracer.as_ref()));
+    let metrics = Arc::new(Metrics::new(&config.model, watched));
     let readiness = Readiness::new(drain.clone());
     let node = Arc::new(Node {
         keys: Arc::clone(&publisher),
@@ -132,21 +156,40 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
         permits: permits(config, provisions, started, shared),
         uploads,
         background: Arc::clone(&engine),
+        model: served(config)?.name,
+        text: text.clone(),
         metrics: Arc::clone(&metrics),
         drain: drain.clone(),
     });
 
     let public = listen(config.listen, tls).await?;
     let private = listen(config.operator, operator_tls).await?;
-    let (stop, stopped) = watch::channel(false);
+    let redirect = match &config.redirect {
+        Some(redirect) => Some((listen(redirect.listen, None).await?, &redirect.authority)),
+        None => None,
+    };
+    if let Some((listener, authority)) = redirect {
+        spawn(listener, redirect::service(authority), stopped.clone());
+    }
+    for renewal in [renewal, operator_renewal].into_iter().flatten() {
+        tokio::spawn(renewal.follow(Arc::clone(&renewals), stopped.clone()));
+    }
     let operator = operator::routes(Operator {
         metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
         gates: gate_snapshots(config, provisions, &publisher),
+        hsts: config.operator_tls.is_some(),
     });
     let operator = tokio::spawn(server::serve(private, operator, stopped.clone()));
 
-    let log = RequestLog { metrics, drain: drain.clone() };
+    let log = RequestLog {
+        metrics,
+        drain: drain.clone(),
+        policy: Arc::new(config.policy.policy.clone()),
+        tracer,
+        // A browser that was told so once would speak it with everything else on `localhost` too.
+        hsts: config.tls.is_some() && !config.dev_certificate,
+    };
     let routes = api::routes(node);
     let public = match gate {
         Some(gate) => spawn(public, request_log::behind_gate(log, gate.layer(routes)), stopped),
@@ -154,7 +197,10 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     };
 
     // Ready means that a whole job has gone through, not that a file was read.
-    first_run(&engine).await?;
+    first_run(&engine, Photo { image: blank(), wanted: Wanted::default() }).await?;
+    if let Some(text) = &text {
+        first_run(text, blank()).await?;
+    }
     readiness.model_has_run();
     announce(config, provisions);
 
@@ -164,6 +210,9 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     let finished = drain.wait(config.drain_deadline).await;
     stop.send_replace(true);
     let _ = tokio::join!(public, operator);
+    if let Some(last_traces) = last_traces {
+        let _ = tokio::time::timeout(LAST_TRACES, last_traces).await;
+    }
     if finished {
         tracing::info!("stopped");
         Ok(())
@@ -211,8 +260,21 @@ async fn listen(
     }
 }
 
-fn acceptor(table: &str, tls: Option<&config::Tls>) -> Result<Option<Acceptor>, TlsError> {
-    tls.map(|tls| Acceptor::load(table, tls)).transpose()
+/// What takes handshakes on a listener, and what looks after its files.
+fn acceptor(
+    table: &'static str,
+    tls: Option<&config::Tls>,
+) -> Result<(Option<Acceptor>, Option<Renewal>), TlsError> {
+    Ok(tls.map(|tls| Renewal::begin(table, tls)).transpose()?.unzip())
+}
+
+/// What takes traces, and the task that sends them.
+fn tracer(
+    config: &Config,
+    stopped: &watch::Receiver<bool>,
+) -> Option<(Tracer, tokio::task::JoinHandle<()>)> {
+    let otlp = config.otlp.as_ref()?;
+    Some(Tracer::start(otlp, &config.listen.to_string(), stopped.clone()))
 }
 
 /// How long after its head a request may be recorded as used.
@@ -298,21 +360,56 @@ fn load_gate(
     Ok(gate)
 }
 
-fn load_model(config: &Config) -> Result<Arc<Engine<BackgroundRemoval>>, ServeError> {
-    let card = weights::card(&config.model)
-        .ok_or_else(|| ServeError::UnknownModel(config.model.clone()))?;
+fn load_model(
+    config: &Config,
+    compute: &Compute,
+) -> Result<Arc<Engine<BackgroundRemoval>>, ServeError> {
+    let card = served(config)?;
     let file = Cache::new(&config.models).safetensors(card);
-    let model = BackgroundRemoval::load(card, &file, Device::Cpu)
+    let model = BackgroundRemoval::load(card, &file, compute)
         .map_err(|error| ServeError::Model(Box::new(error), config.model.clone()))?;
-    tracing::info!(model = card.name, file = %file.display(), "the model is loaded");
-    let limits = EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline };
-    Ok(Engine::start(model, limits)?)
+    tracing::info!(model = card.name, device = %compute, file = %file.display(), "the model is loaded");
+    Ok(Engine::start(model, engine_limits(config))?)
 }
 
-async fn first_run(engine: &Engine<BackgroundRemoval>) -> Result<(), ServeError> {
+/// The model that is served.
+fn served(config: &Config) -> Result<&'static ModelCard, ServeError> {
+    weights::card(&config.model).ok_or_else(|| ServeError::UnknownModel(config.model.clone()))
+}
+
+/// The model that reads text, if one is served.
+fn load_text(
+    config: &Config,
+    compute: &Compute,
+) -> Result<Option<Arc<Engine<TextReading>>>, ServeError> {
+    let name = match &config.text {
+        config::Text::Off => return Ok(None),
+        config::Text::IfFetched => TEXT_MODEL,
+        config::Text::Model(name) => name,
+    };
+    let card = weights::card(name).ok_or_else(|| ServeError::UnknownModel(name.to_owned()))?;
+    let file = Cache::new(&config.models).safetensors(card);
+    if config.text == config::Text::IfFetched && !file.exists() {
+        tracing::info!("no text is read: `lunette models fetch {name}` brings the weights");
+        return Ok(None);
+    }
+    let model = TextReading::load(card, &file, compute)
+        .map_err(|error| ServeError::Text(Box::new(error)))?;
+    tracing::info!(model = card.name, file = %file.display(), "the model is loaded");
+    Ok(Some(Engine::start(model, engine_limits(config))?))
+}
+
+fn engine_limits(config: &Config) -> EngineLimits {
+    EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline }
+}
+
+fn blank() -> DynamicImage {
+    DynamicImage::new_rgb8(32, 32)
+}
+
+async fn first_run<M: Model>(engine: &Engine<M>, input: M::Input) -> Result<(), ServeError> {
     let turn = engine.admit()?.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    let photo = Photo { image: DynamicImage::new_rgb8(32, 32), wanted: Wanted::default() };
-    let done = engine.run(turn, photo).await?;
+    let done = engine.run(turn, input).await?;
     tracing::info!(milliseconds = done.ran.as_millis(), "the model has run");
     Ok(())
 }
@@ -359,9 +456,10 @@ type GateReading = (&'static str, &'static str, bool, fn(&Stats) -> u64);
 fn watched(
     uploads: &Uploads,
     engine: &Arc<Engine<BackgroundRemoval>>,
+    text: Option<&Arc<Engine<TextReading>>>,
     gate: Option<&Gate>,
 ) -> Vec<Watched> {
-    let (uploads, engine) = (uploads.clone(), Arc::clone(engine));
+    let (uploads, engine, text) = (uploads.clone(), Arc::clone(engine), text.cloned());
     let mut watched = vec![
         Watched {
             name: "uploads_reserved_bytes",
@@ -373,7 +471,9 @@ fn watched(
             name: "jobs_admitted",
             help: "Jobs that wait or run",
             grows: false,
-            read: Box::new(move || engine.admitted() as u64),
+            read: Box::new(move || {
+                (engine.admitted() + text.as_ref().map_or(0, |text| text.admitted())) as u64
+            }),
         },
     ];
     let readings: [GateReading; 7] = [
@@ -395,6 +495,49 @@ fn watched(
             let read = move || gate.metrics().get(metric).copied().unwrap_or_default();
             Watched { name, help, grows: true, read: Box::new(read) }
         }));
+    }
+    watched
+}
+
+/// Likewise, of the node as a whole.
+fn of_the_node(renewals: &Arc<Renewals>, drain: &Drain, tracer: Option<&Tracer>) -> Vec<Watched> {
+    let counter = |name, help, read: Box<dyn Fn() -> u64 + Send + Sync>| Watched {
+        name,
+        help,
+        grows: true,
+        read,
+    };
+    let (done, failed, drain) = (Arc::clone(renewals), Arc::clone(renewals), drain.clone());
+    let mut watched = vec![
+        Watched {
+            name: "requests_in_flight",
+            help: "Requests whose answer has not begun",
+            grows: false,
+            read: Box::new(move || drain.in_flight() as u64),
+        },
+        counter(
+            "certificate_renewals",
+            "Certificates that were read again because their files changed",
+            Box::new(move || done.done.load(Ordering::Relaxed)),
+        ),
+        counter(
+            "certificate_renewal_failures",
+            "Files of certificates that changed and could not be used: the old ones are kept",
+            Box::new(move || failed.failed.load(Ordering::Relaxed)),
+        ),
+    ];
+    if let Some(tracer) = tracer {
+        let (sent, dropped) = (tracer.counts(), tracer.counts());
+        watched.push(counter(
+            "traces_sent",
+            "Requests whose trace the collector has",
+            Box::new(move || sent.sent.load(Ordering::Relaxed)),
+        ));
+        watched.push(counter(
+            "traces_dropped",
+            "Requests whose trace found no room, or no collector",
+            Box::new(move || dropped.dropped.load(Ordering::Relaxed)),
+        ));
     }
     watched
 }

@@ -1,6 +1,9 @@
 //! TLS on a listener: its certificate, its key, and which clients it knows.
 //!
-//! Versions 1.2 and 1.3 with *ring*. Keys are read once, at the start.
+//! Versions 1.2 and 1.3 with *ring*. The files are read again when they change ([`renewal`]).
+
+pub mod development;
+pub mod renewal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -66,44 +71,57 @@ pub enum TlsError {
     },
 }
 
-/// Takes handshakes. Cheap to clone.
+/// Takes handshakes, with the certificate that was read last. Cheap to clone.
 #[derive(Clone)]
-pub struct Acceptor(tokio_rustls::TlsAcceptor);
+pub struct Acceptor(watch::Sender<TlsAcceptor>);
 
 impl Acceptor {
     /// Reads the files of a listener whose settings are those of `table`.
     pub fn load(table: &str, tls: &config::Tls) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let chain = certificates(format!("{table}.certificate"), &tls.certificate)?;
-        let key = key(format!("{table}.key"), &tls.key)?;
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .map_err(unusable(format!("{table}.certificate"), &tls.certificate))?;
-        let builder = match &tls.client_ca {
-            None => builder.with_no_client_auth(),
-            Some(path) => {
-                let setting = format!("{table}.client_ca");
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates(setting.clone(), path)? {
-                    roots.add(certificate).map_err(unusable(setting.clone(), path))?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
-                    .build()
-                    .map_err(unusable::<VerifierBuilderError>(setting, path))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let mut config = builder
-            .with_single_cert(chain, key)
-            .map_err(unusable(format!("{table}.key"), &tls.key))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config).into()))
+        Ok(Self(watch::Sender::new(read(table, tls)?)))
+    }
+
+    /// Reads the files again. Connections that are there keep what they have; if the files cannot be
+    /// used, new ones get what was there before.
+    fn reload(&self, table: &str, tls: &config::Tls) -> Result<(), TlsError> {
+        self.0.send_replace(read(table, tls)?);
+        Ok(())
     }
 
     /// Takes the handshake of a client; an error if it fails or takes too long.
     pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
-        tokio::time::timeout(HANDSHAKE, self.0.accept(stream)).await?
+        let newest = self.0.borrow().clone();
+        tokio::time::timeout(HANDSHAKE, newest.accept(stream)).await?
     }
+}
+
+/// What the files say. Sessions are remembered in it too: nobody resumes one beyond a change, so an
+/// authority that is taken out of `client_ca` has no clients left but those that are connected.
+fn read(table: &str, tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let chain = certificates(format!("{table}.certificate"), &tls.certificate)?;
+    let key = key(format!("{table}.key"), &tls.key)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(unusable(format!("{table}.certificate"), &tls.certificate))?;
+    let builder = match &tls.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let setting = format!("{table}.client_ca");
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(setting.clone(), path)? {
+                roots.add(certificate).map_err(unusable(setting.clone(), path))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
+                .build()
+                .map_err(unusable::<VerifierBuilderError>(setting, path))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config =
+        builder.with_single_cert(chain, key).map_err(unusable(format!("{table}.key"), &tls.key))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config).into())
 }
 
 fn certificates(setting: String, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -4,6 +4,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode};
+use filter::policy::Dialect;
 use filter::rejection::problem;
 use filter::{Claims, PermitId, Rejection, Reply, permit};
 
@@ -37,9 +38,20 @@ pub enum ApiError {
     /// The result could not be encoded.
     #[error("the result could not be encoded: {0}")]
     Encode(String),
-    /// The policy takes a value of the field `output` that this node does not know.
-    #[error("\"output\": expected cutout or mask")]
-    NoOutput,
+    /// The policy takes a value of a parameter that this node does not.
+    #[error("\"{name}\": expected {expected}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// A parameter is in the form and in the query.
+    #[error("\"{0}\" is in the form and in the query: expected it once")]
+    Twice(&'static str),
+    /// The model that is asked for is not the one that runs here.
+    #[error("\"model\": only {0} runs here")]
+    OtherModel(&'static str),
     /// No handler here takes the path, though the policy routes it.
     #[error("the policy routes this path to the node, but the node has no such endpoint")]
     NoEndpoint,
@@ -86,7 +98,9 @@ impl ApiError {
                 EngineError::Stopped => (S::SERVICE_UNAVAILABLE, "draining"),
             },
             Self::Encode(_) => (S::INTERNAL_SERVER_ERROR, "encode-failed"),
-            Self::NoOutput => (S::BAD_REQUEST, "field-value"),
+            Self::Parameter { .. } => (S::BAD_REQUEST, "field-value"),
+            Self::Twice(_) => (S::BAD_REQUEST, "field-repeated"),
+            Self::OtherModel(_) => (S::BAD_REQUEST, "model-not-served"),
             Self::NoEndpoint => (S::NOT_FOUND, "endpoint-unknown"),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining"),
         }
@@ -122,24 +136,29 @@ impl ApiError {
         }
     }
 
-    /// The complete answer to a request with this permit.
-    pub fn reply(&self, permit: &Claims) -> Response<Body> {
-        self.answer(permit.id, self.verdict(Some(permit)))
+    /// The complete answer to a request with this permit, whose route speaks this dialect.
+    pub fn reply(&self, permit: &Claims, dialect: Dialect) -> Response<Body> {
+        self.answer(permit.id, dialect, self.verdict(Some(permit)))
     }
 
     /// The complete answer to a request whose permit was not opened.
     pub fn reply_without_permit(&self) -> Response<Body> {
-        self.answer(clock::random_id(), self.verdict(None))
+        self.answer(clock::random_id(), Dialect::Lunette, self.verdict(None))
     }
 
-    fn answer(&self, request_id: PermitId, verdict: Option<HeaderValue>) -> Response<Body> {
+    fn answer(
+        &self,
+        request_id: PermitId,
+        dialect: Dialect,
+        verdict: Option<HeaderValue>,
+    ) -> Response<Body> {
         let reply = match self {
             Self::Rejected(rejection) | Self::Permit(PermitError::AtTheGate(rejection)) => {
-                rejection.reply(request_id)
+                rejection.reply(request_id, dialect)
             }
             _ => {
                 let (status, code) = self.outcome();
-                problem(status, code, &self.detail(), request_id)
+                problem(status, code, &self.detail(), request_id, dialect)
             }
         };
         let mut response = into_response(reply);
@@ -171,7 +190,9 @@ impl ApiError {
             | Self::Upload(_)
             | Self::Rejected(_)
             | Self::Engine(_)
-            | Self::NoOutput
+            | Self::Parameter { .. }
+            | Self::Twice(_)
+            | Self::OtherModel(_)
             | Self::NoEndpoint
             | Self::Draining => true,
             Self::Decode(_) | Self::Run(_) | Self::Encode(_) => false,

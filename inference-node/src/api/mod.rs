@@ -6,12 +6,18 @@
 pub mod background;
 mod blocking;
 pub mod error;
+mod faces;
+mod ocr;
 pub mod operator;
+pub mod page;
 pub mod permit;
 pub mod request_log;
+pub(crate) mod security_headers;
+pub(crate) mod stages;
 pub mod upload;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,14 +25,16 @@ use axum::extract::{Request, State};
 use axum::http::Response;
 use axum::routing::any;
 use bytes::Bytes;
-use filter::body::{self, CleanImage};
-use filter::policy::{ImageLimits, Mode};
-use filter::{Claims, KeyRing, Policy, hex};
+use filter::body::{self, CleanImage, Fields};
+use filter::permit::{Credential, Invalid};
+use filter::policy::{Dialect, ImageLimits, Mode};
+use filter::{Claims, KeyRing, Policy, Route, hex};
 
 use crate::clock;
-use crate::engine::{Engine, Slot};
+use crate::engine::{Engine, EngineError, Slot};
 use crate::metrics::Metrics;
 use crate::models::background::BackgroundRemoval;
+use crate::models::text::TextReading;
 use crate::shutdown::Drain;
 use blocking::on_a_thread;
 use error::ApiError;
@@ -45,6 +53,10 @@ pub struct Node<K> {
     pub uploads: Uploads,
     /// Background removal.
     pub background: Arc<Engine<BackgroundRemoval>>,
+    /// The model that removes backgrounds, by its name.
+    pub model: &'static str,
+    /// Text reading, where it is served.
+    pub text: Option<Arc<Engine<TextReading>>>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Whether the node is shutting down.
@@ -53,8 +65,16 @@ pub struct Node<K> {
 
 /// The routes of the public listener. Each of them needs a permit.
 pub fn routes<K: KeyRing + Send + Sync + 'static>(node: Arc<Node<K>>) -> Router {
-    Router::new()
-        .route("/v1/background-removal", any(background::handle::<K>))
+    let pages = page::PAGES.iter().fold(Router::new(), |routes, page| {
+        let give = move |node, request| async move { page::give::<K>(page, node, request) };
+        routes.route(page.path, any(give))
+    });
+    pages
+        .route("/v1/background-removal", any(background::ours::<K>))
+        .route("/api/remove", any(faces::rembg::<K>))
+        .route("/v1.0/removebg", any(faces::remove_bg::<K>))
+        .route("/v1.0/account", any(faces::account::<K>))
+        .route("/v1/ocr", any(ocr::handle::<K>))
         .fallback(no_endpoint::<K>)
         .with_state(node)
 }
@@ -65,7 +85,7 @@ async fn no_endpoint<K: KeyRing>(
     request: Request,
 ) -> Response<Body> {
     match node.open(request) {
-        Ok((claims, _)) => ApiError::NoEndpoint.reply(&claims),
+        Ok((claims, _)) => ApiError::NoEndpoint.reply(&claims, node.dialect(&claims)),
         Err(error) => ApiError::from(error).reply_without_permit(),
     }
 }
@@ -74,6 +94,8 @@ async fn no_endpoint<K: KeyRing>(
 pub(crate) struct Admitted {
     pub(crate) claims: Claims,
     pub(crate) image: CleanImage<Bytes>,
+    /// The parameters of its query.
+    pub(crate) parameters: Fields,
     pub(crate) limits: ImageLimits,
     pub(crate) slot: Slot,
 }
@@ -90,26 +112,50 @@ impl<K: KeyRing> Node<K> {
                 "a request passes that its gate would have refused"
             );
         }
+        // What asks nobody is this node's own policy to say, and no gate's.
+        let is_page = || self.route(&claims).is_some_and(|route| route.anonymous);
+        if claims.credential == Credential::Anonymous && !is_page() {
+            return Err(Invalid::Malformed.into());
+        }
         Ok((claims, body))
     }
 
-    /// Everything between the head of a request and its work.
-    async fn admit(&self, claims: Claims, body: Body) -> Result<Admitted, ApiError> {
+    /// The route of a request, by this node's policy.
+    fn route(&self, claims: &Claims) -> Option<&Arc<Route>> {
+        let path = claims.target.split('?').next().unwrap_or_default();
+        self.policy.route(&claims.method, path).ok()
+    }
+
+    /// The API whose errors an answer carries.
+    fn dialect(&self, claims: &Claims) -> Dialect {
+        self.route(claims).map(|route| route.dialect).unwrap_or_default()
+    }
+
+    /// Everything between the head of a request and its work, which `engine` admits.
+    async fn admit(
+        &self,
+        claims: Claims,
+        body: Body,
+        engine: impl FnOnce() -> Result<Slot, EngineError>,
+    ) -> Result<Admitted, ApiError> {
         if self.drain.has_begun() {
             return Err(ApiError::Draining);
         }
         let upload = self.uploads.reserve(Holder::of(&claims), claims.content_length)?;
+        let started = Instant::now();
         let bytes = upload.receive(body).await?;
-        let path = claims.target.split('?').next().unwrap_or_default();
-        let route = self.policy.route(&claims.method, path).map_err(|_| ApiError::NoEndpoint)?;
-        let (route, limits) = (Arc::clone(route), route.image);
-        let ((claims, image), _) = on_a_thread(move || {
+        self.metrics.stage("upload", started.elapsed());
+        let route = Arc::clone(self.route(&claims).ok_or(ApiError::NoEndpoint)?);
+        let limits = route.image;
+        let parameters = body::query(&claims.target, &route)?;
+        let ((claims, image), inspecting) = on_a_thread(move || {
             let image = body::inspect(bytes, &claims, &route)?;
             Ok((claims, image))
         })
         .await?;
-        self.metrics.image(image.format(), image.extras());
-        let slot = self.background.admit()?;
-        Ok(Admitted { claims, image, limits, slot })
+        self.metrics.stage("inspect", inspecting);
+        self.metrics.image(image.format(), image.dimensions(), image.extras());
+        let slot = engine()?;
+        Ok(Admitted { claims, image, parameters, limits, slot })
     }
 }

@@ -195,7 +195,8 @@ impl Permits {
                 Ok(())
             }
             // Judged with the mode: nothing is known that could have been withdrawn.
-            Credential::Unverified => Ok(()),
+            // Nothing was asked for, on a page of this node's own policy.
+            Credential::Unverified | Credential::Anonymous => Ok(()),
         }
     }
 
@@ -207,10 +208,7 @@ impl Permits {
             (claims.method == head.method.as_str(), "method"),
             (claims.target == target, "path"),
             (field_is(&head.headers, header::CONTENT_TYPE, &claims.content_type), "content type"),
-            (
-                field_is(&head.headers, header::CONTENT_LENGTH, &claims.content_length.to_string()),
-                "content length",
-            ),
+            (field_is(&head.headers, header::CONTENT_LENGTH, &length(claims)), "content length"),
         ];
         match same.into_iter().find(|(same, _)| !same) {
             None => Ok(()),
@@ -219,10 +217,19 @@ impl Permits {
     }
 }
 
+/// The declared length; a request without a body need not declare one.
+fn length(claims: &Claims) -> String {
+    if claims.content_length == 0 { String::new() } else { claims.content_length.to_string() }
+}
+
+/// Whether there is one such field with this value; to say nothing, and to leave it out, is the same, and
+/// so is a length of 0.
 fn field_is(headers: &HeaderMap, name: header::HeaderName, expected: &str) -> bool {
+    let nothing: &[&[u8]] = if name == header::CONTENT_LENGTH { &[b"", b"0"] } else { &[b""] };
     let mut values = headers.get_all(name).iter();
-    values.next().is_some_and(|value| value.as_bytes() == expected.as_bytes())
-        && values.next().is_none()
+    let value = values.next().map_or(&b""[..], |value| value.as_bytes());
+    let same = value == expected.as_bytes() || (expected.is_empty() && nothing.contains(&value));
+    same && values.next().is_none()
 }
 
 #[cfg(test)]

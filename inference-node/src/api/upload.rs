@@ -68,7 +68,7 @@ impl Holder {
             Credential::Key(id) => Self::Key(id.clone()),
             // The principal's name begins with the issuer's.
             Credential::Token(_) => Self::Principal(claims.principal.clone()),
-            Credential::Unverified => Self::Unverified,
+            Credential::Unverified | Credential::Anonymous => Self::Unverified,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ use super::file::Settings;
 use super::units::Share;
 use super::{
     CommonFlags, Config, ConfigError, EMBEDDED_GATE, FIRST_REALM, Gate, GateKey, LogFormat, Mode,
-    PolicySource, Queue, ServeFlags, Tls, Upload, file, shared,
+    PolicySource, Queue, ServeFlags, Text, Tls, Upload, file, outward, shared,
 };
 use crate::keys::{NAME_RULE, is_name};
+use crate::tls::development;
 
 /// The most threads or virtual machines: more is a slip of the finger.
 const THREADS_MAX: u16 = 1024;
@@ -68,7 +69,7 @@ pub(super) fn check(
     let listen = serve.listen.or(file.listen).unwrap_or_else(|| loopback(8080));
     let operator = serve.operator.or(file.operator).unwrap_or_else(|| loopback(9090));
     let (nodes, shared) = shared::nodes(&serve, &file)?;
-    let (tls, operator_tls) = tls(&serve, file.tls, file.operator_tls)?;
+    let (mut tls, operator_tls) = tls(&serve, file.tls, file.operator_tls)?;
     check_listeners(listen, operator, operator_tls.as_ref())?;
     let policy = match common.policy.or(file.policy) {
         Some(path) => PolicySource::read(&path)?,
@@ -77,6 +78,14 @@ pub(super) fn check(
     let upload = upload(&serve, &file.upload, &policy)?;
     let queue = queue(&serve, &file.queue)?;
     let mode = mode(common.mode.or(file.mode), listen)?;
+    let data = place(common.data.or(file.data), machine.data.as_ref(), "lunette")
+        .ok_or(ConfigError::NoHome { setting: "data", variable: "XDG_DATA_HOME" })?;
+    let dev_certificate = serve.dev_certificate.or(file.dev_certificate).unwrap_or_default();
+    if dev_certificate {
+        tls = Some(development_tls(mode, tls.as_ref(), &data)?);
+    }
+    let redirect = outward::redirect(&serve, file.redirect, tls.as_ref())?;
+    let otlp = outward::otlp(&serve, file.otlp)?;
     let environment = common.environment.or(file.environment).unwrap_or(match mode {
         Mode::Development => Environment::Test,
         Mode::Production => Environment::Live,
@@ -87,7 +96,6 @@ pub(super) fn check(
     require(is_name(&audience), "audience", || format!("{audience:?}: {NAME_RULE}"))?;
     let signing_realms = signing_realms(common.signing_realms.or(file.signing_realms))?;
     check_token_secrets(&file.token_secrets)?;
-    let data = place(common.data.or(file.data), machine.data.as_ref(), "lunette");
     let models = place(serve.models.or(file.models), machine.cache.as_ref(), "lunette/models");
     Ok(Config {
         mode,
@@ -95,6 +103,9 @@ pub(super) fn check(
         operator,
         tls,
         operator_tls,
+        dev_certificate,
+        redirect,
+        otlp,
         nodes,
         shared,
         gate,
@@ -106,7 +117,7 @@ pub(super) fn check(
             .unwrap_or_else(|| machine.program.join("filter_proxy_wasm.wasm")),
         audience,
         environment,
-        data: data.ok_or(ConfigError::NoHome { setting: "data", variable: "XDG_DATA_HOME" })?,
+        data,
         root_secret_file: common.root_secret_file.or(file.root_secret_file),
         signing_realms,
         token_secrets: file.token_secrets,
@@ -117,6 +128,17 @@ pub(super) fn check(
         models: models
             .ok_or(ConfigError::NoHome { setting: "models", variable: "XDG_CACHE_HOME" })?,
         model: serve.model.or(file.model).unwrap_or_else(|| "u2netp".to_owned()),
+        text: match serve.text.or(file.text) {
+            None => Text::IfFetched,
+            Some(name) => match name.as_str() {
+                "auto" => Text::IfFetched,
+                "off" => Text::Off,
+                _ => Text::Model(name),
+            },
+        },
+        device: serve.device.or(file.device).unwrap_or_default(),
+        precision: serve.precision.or(file.precision).unwrap_or_default(),
+        kernel: serve.kernel.or(file.kernel),
         threads: count("threads", serve.threads.or(file.threads), machine)?,
         upload,
         queue,
@@ -158,6 +180,21 @@ fn tls(
         ],
     )?;
     Ok((public, operator))
+}
+
+/// The certificate that this machine makes for itself, in place of one that is named.
+fn development_tls(mode: Mode, named: Option<&Tls>, data: &Path) -> Result<Tls, ConfigError> {
+    require(
+        mode == Mode::Development,
+        "dev_certificate",
+        || "nobody else trusts such a certificate: expected tls.certificate and tls.key in production",
+    )?;
+    require(
+        named.is_none(),
+        "dev_certificate",
+        || "tls.certificate is set too: expected one of them",
+    )?;
+    Ok(development::files(data))
 }
 
 fn check_listeners(

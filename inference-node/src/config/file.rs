@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::units::{ByteRate, ByteSize, Share, Span};
 use super::{ConfigError, Gate, LogFormat, Mode};
+use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,10 @@ pub(super) struct Settings {
     pub(super) accept_report: Option<bool>,
     pub(super) models: Option<PathBuf>,
     pub(super) model: Option<String>,
+    pub(super) text: Option<String>,
+    pub(super) device: Option<DeviceChoice>,
+    pub(super) precision: Option<Precision>,
+    pub(super) kernel: Option<KernelChoice>,
     pub(super) threads: Option<u16>,
     pub(super) drain_deadline: Option<Span>,
     pub(super) log: Option<LogFormat>,
@@ -39,6 +44,11 @@ pub(super) struct Settings {
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) operator_tls: Tls,
+    pub(super) dev_certificate: Option<bool>,
+    #[serde(default)]
+    pub(super) redirect: Redirect,
+    #[serde(default)]
+    pub(super) otlp: Otlp,
     #[serde(default)]
     pub(super) upload: Upload,
     #[serde(default)]
@@ -79,6 +89,20 @@ pub(super) struct Tls {
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     pub(super) client_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Redirect {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) authority: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Otlp {
+    pub(super) endpoint: Option<String>,
+    pub(super) sample: Option<Share>,
 }
 
 /// Reads a file. Relative paths in it start at its own folder.

@@ -8,6 +8,7 @@ use filter::Environment;
 
 use super::units::{ByteRate, ByteSize, Share, Span};
 use super::{ConfigError, Gate, LogFormat, Mode};
+use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
 
 /// Settings that every command knows.
 #[derive(Args, Clone, Debug, Default)]
@@ -60,6 +61,22 @@ pub struct ServeFlags {
     /// Whose certificates clients of `--listen` must have, in PEM [default: they need none]
     #[arg(long, env = "LUNETTE_TLS_CLIENT_CA", value_name = "FILE")]
     pub tls_client_ca: Option<PathBuf>,
+    /// Speak TLS on `--listen` with a certificate that this machine makes for itself, in development
+    #[arg(
+        long,
+        env = "LUNETTE_DEV_CERTIFICATE",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub dev_certificate: Option<bool>,
+    /// Where plain HTTP is answered with the address that speaks TLS [default: nowhere]
+    #[arg(long, env = "LUNETTE_REDIRECT_LISTEN", value_name = "ADDRESS", value_parser = address)]
+    pub redirect_listen: Option<SocketAddr>,
+    /// That address, as clients know it: HOST or HOST:PORT
+    #[arg(long, env = "LUNETTE_REDIRECT_AUTHORITY", value_name = "AUTHORITY")]
+    pub redirect_authority: Option<String>,
     /// The certificates that `--operator` speaks TLS with, in PEM [default: none, plain HTTP]
     #[arg(long, env = "LUNETTE_OPERATOR_TLS_CERTIFICATE", value_name = "FILE")]
     pub operator_tls_certificate: Option<PathBuf>,
@@ -112,6 +129,18 @@ pub struct ServeFlags {
     /// The model that cuts out backgrounds [default: u2netp]
     #[arg(long, env = "LUNETTE_MODEL", value_name = "NAME")]
     pub model: Option<String>,
+    /// The model that reads text, off, or auto: ppocr, if its weights are fetched [default: auto]
+    #[arg(long, env = "LUNETTE_TEXT", value_name = "NAME")]
+    pub text: Option<String>,
+    /// Where models run: auto, cpu or a GPU such as cuda:0 [default: auto]
+    #[arg(long, env = "LUNETTE_DEVICE", value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+    /// The type of weights and maps on a GPU: f32, f16 or bf16 [default: f32]
+    #[arg(long, env = "LUNETTE_PRECISION", value_name = "TYPE")]
+    pub precision: Option<Precision>,
+    /// The instructions that models use on a CPU: avx512, avx2 or portable [default: the fastest]
+    #[arg(long, env = "LUNETTE_KERNEL", value_name = "KERNEL")]
+    pub kernel: Option<KernelChoice>,
     /// Threads that compute; 0 is one for each core [default: 0]
     #[arg(long, env = "LUNETTE_THREADS", value_name = "NUMBER")]
     pub threads: Option<u16>,
@@ -142,6 +171,12 @@ pub struct ServeFlags {
     /// How long requests in flight may take after SIGTERM [default: 30s]
     #[arg(long, env = "LUNETTE_DRAIN_DEADLINE", value_name = "TIME")]
     pub drain_deadline: Option<Span>,
+    /// The collector that traces are sent to over OTLP, as `http://127.0.0.1:4318` [default: none]
+    #[arg(long, env = "LUNETTE_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// How many requests are traced, where no caller has decided [default: 1/1]
+    #[arg(long, env = "LUNETTE_OTLP_SAMPLE", value_name = "FRACTION")]
+    pub otlp_sample: Option<Share>,
     /// The form of the log, on standard error [default: text]
     #[arg(long, env = "LUNETTE_LOG", value_enum)]
     pub log: Option<LogFormat>,

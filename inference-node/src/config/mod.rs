@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod file;
 mod flags;
+mod outward;
 mod shared;
 mod units;
 
@@ -20,11 +21,13 @@ use clap::ValueEnum;
 use filter::{Environment, PermitKey, Policy};
 use serde::Deserialize;
 
+use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
 use crate::secrets::RootSecret;
 
 pub use arguments::argument_problem;
 pub use error::ConfigError;
 pub use flags::{CommonFlags, ServeFlags};
+pub use outward::{Otlp, Redirect};
 pub use shared::{RedisUrl, Shared, Tls};
 pub use units::{ByteRate, ByteSize, Malformed, Share, Span};
 
@@ -81,6 +84,12 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// What `operator` speaks TLS with; likewise.
     pub operator_tls: Option<Tls>,
+    /// Whether the certificate of `tls` is one that this machine makes for itself.
+    pub dev_certificate: bool,
+    /// Where plain HTTP is answered with the address that speaks TLS.
+    pub redirect: Option<Redirect>,
+    /// The collector that traces are sent to.
+    pub otlp: Option<Otlp>,
     /// How many nodes serve the deployment, at least 1.
     pub nodes: usize,
     /// What they share; always there where they are several.
@@ -114,6 +123,14 @@ pub struct Config {
     pub models: PathBuf,
     /// The name of the model that cuts out backgrounds, unchecked.
     pub model: String,
+    /// What reads text.
+    pub text: Text,
+    /// Where models run.
+    pub device: DeviceChoice,
+    /// The type of weights and maps on a GPU.
+    pub precision: Precision,
+    /// The instructions of models on a CPU, if they are not to be the fastest.
+    pub kernel: Option<KernelChoice>,
     /// Threads that compute, at least 1.
     pub threads: usize,
     /// Bounds on the bodies that are being received.
@@ -124,6 +141,17 @@ pub struct Config {
     pub drain_deadline: Duration,
     /// The form of the log.
     pub log: LogFormat,
+}
+
+/// What reads text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Text {
+    /// The catalogue's model, if its weights are in the cache.
+    IfFetched,
+    /// The model of this name, unchecked.
+    Model(String),
+    /// Nothing.
+    Off,
 }
 
 /// A gate and the version of its permit key.

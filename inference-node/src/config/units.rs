@@ -31,6 +31,8 @@ pub struct Share {
 }
 
 impl Share {
+    /// All of it.
+    pub const ALL: Self = Self { part: 1, of: 1 };
     /// A quarter.
     pub const QUARTER: Self = Self { part: 1, of: 4 };
 

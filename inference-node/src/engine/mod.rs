@@ -48,6 +48,8 @@ pub struct Done<O> {
     pub queued: Duration,
     /// How long the model ran.
     pub ran: Duration,
+    /// On how many inputs at once.
+    pub batch: u32,
 }
 
 /// One model on one device.

@@ -3,14 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::admission::{TURNS, Turn};
 use super::{Done, EngineError};
 use crate::models::Model;
+
+/// How long a model has nothing to do before it gives memory back.
+const REST_AFTER: Duration = Duration::from_secs(10);
 
 /// A job has not started, and its caller still waits.
 const WAITING: u8 = 0;
@@ -89,17 +92,30 @@ impl<M: Model + 'static> Worker<M> {
 }
 
 fn work<M: Model>(model: &M, waiting: &Receiver<Job<M>>) {
-    while let Ok(Job { input, turn, ticket, submitted, reply }) = waiting.recv() {
+    while let Some(Job { input, turn, ticket, submitted, reply }) = next(model, waiting) {
         if !ticket.claim(RUNNING) {
             continue;
         }
         let started = Instant::now();
         let output = run_one(model, input);
         let (queued, ran) = (started - submitted, started.elapsed());
-        let done =
-            output.map(|output| Done { output, turn, queued, ran }).map_err(EngineError::Failed);
+        let done = output
+            .map(|output| Done { output, turn, queued, ran, batch: 1 })
+            .map_err(EngineError::Failed);
         // The caller may have gone away meanwhile.
         let _ = reply.send(done);
+    }
+}
+
+/// The next job; a model that has waited for one for a while rests. `None` when there will be no more.
+fn next<M: Model>(model: &M, waiting: &Receiver<Job<M>>) -> Option<Job<M>> {
+    match waiting.recv_timeout(REST_AFTER) {
+        Ok(job) => Some(job),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => {
+            model.rest();
+            waiting.recv().ok()
+        }
     }
 }
 
@@ -117,7 +133,6 @@ fn run_one<M: Model>(model: &M, input: M::Input) -> Result<M::Output, String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::time::Duration;
 
     use super::*;
     use crate::engine::{Engine, EngineLimits};

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::models::weights::ModelCard;
+use crate::models::weights::{ModelCard, Original};
 
 /// The folder that weights are fetched to and loaded from.
 #[derive(Clone, Debug)]
@@ -45,8 +45,13 @@ impl Cache {
         self.folder.join(format!("{}.safetensors", card.name))
     }
 
-    /// Where the file that they were converted from is kept, so that other runtimes can be compared on the very same
+    /// Where a file that they were converted from is kept, so that other runtimes can be compared on the very same
     /// weights. Absent when the weights came as safetensors.
+    pub fn original(&self, original: &Original) -> PathBuf {
+        self.folder.join(original.file)
+    }
+
+    /// Where the ONNX file of a model that is one network is kept.
     pub fn onnx(&self, card: &ModelCard) -> PathBuf {
         self.folder.join(format!("{}.onnx", card.name))
     }

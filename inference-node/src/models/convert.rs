@@ -4,12 +4,19 @@
 //! reference model ([u2net.py](https://github.com/xuebinqin/U-2-Net/blob/master/model/u2net.py)) runs them, so the
 //! architecture itself tells their names. Batch normalisation is already folded into weight and bias.
 
+mod layers;
+mod ppocr;
+
 use std::collections::HashMap;
 
 use prost::bytes::Bytes;
 use safetensors::{Dtype, SafeTensorError, tensor::TensorView};
 
+pub use self::ppocr::ppocr;
 use crate::models::onnx::{self, OnnxError, TensorProto};
+
+/// What makes safetensors of a model's original files, in the order in which its card lists them.
+pub type Conversion = fn(&[Bytes]) -> Result<Vec<u8>, ConvertError>;
 
 /// How many convolution layers each stage of U^2-Net has on its way down, in execution order.
 const STAGES: [(&str, usize); 11] = [
@@ -27,8 +34,9 @@ const STAGES: [(&str, usize); 11] = [
 ];
 
 /// Converts the ONNX file of a U^2-Net, of either size; the same file always gives the same bytes.
-pub fn u2net(file: Bytes) -> Result<Vec<u8>, ConvertError> {
-    let graph = onnx::parse(file)?;
+pub fn u2net(files: &[Bytes]) -> Result<Vec<u8>, ConvertError> {
+    let [file] = files else { return Err(ConvertError::Files { expected: 1, found: files.len() }) };
+    let graph = onnx::parse(file.clone())?;
     let constants: HashMap<&str, &TensorProto> =
         graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
     let convolutions: Vec<_> = graph.node.iter().filter(|node| node.op_type == "Conv").collect();
@@ -85,6 +93,22 @@ pub enum ConvertError {
         /// The tensor that is missing.
         name: String,
     },
+    /// The model has another number of files.
+    #[error("the model is made of {expected} files, not {found}")]
+    Files {
+        /// How many the model has.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A network for text is another architecture.
+    #[error("the graph is not PP-OCR's {network}: {problem}")]
+    NotPpocr {
+        /// Which of its networks.
+        network: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The tensors could not be written as safetensors.
     #[error("the weights cannot be written as safetensors: {0}")]
     Write(#[from] SafeTensorError),
@@ -110,18 +134,22 @@ mod tests {
                     data_type: 1,
                     name: name.clone(),
                     raw_data,
+                    ..TensorProto::default()
                 });
             }
-            graph
-                .node
-                .push(NodeProto { input: vec!["x".into(), weight, bias], op_type: "Conv".into() });
-            graph.node.push(NodeProto { input: vec!["y".into()], op_type: "Relu".into() });
+            let node = |input, op_type: &str| NodeProto {
+                input,
+                op_type: op_type.into(),
+                ..NodeProto::default()
+            };
+            graph.node.push(node(vec!["x".into(), weight, bias], "Conv"));
+            graph.node.push(node(vec!["y".into()], "Relu"));
         }
         graph
     }
 
     fn convert(graph: GraphProto) -> Result<Vec<u8>, ConvertError> {
-        u2net(ModelProto { graph: Some(graph) }.encode_to_vec().into())
+        u2net(&[ModelProto { graph: Some(graph) }.encode_to_vec().into()])
     }
 
     #[test]

@@ -17,7 +17,9 @@ pub mod cache;
 pub mod convert;
 pub mod digest;
 pub mod fetch;
+pub mod layers;
 pub mod onnx;
+pub mod text;
 pub mod weights;
 
 /// One task: it turns a batch of inputs into as many outputs, in the same order.
@@ -31,6 +33,10 @@ pub trait Model: Send {
 
     /// Runs the batch; an error concerns the whole batch and none of its members in particular.
     fn run(&self, batch: &[Self::Input]) -> Result<Vec<Self::Output>, ModelError>;
+
+    /// Gives back memory that only saves time from one run to the next. Called when there has been nothing to run for
+    /// a while.
+    fn rest(&self) {}
 }
 
 /// Why a model could not run; never the fault of an image that was decoded.

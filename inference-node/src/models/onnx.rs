@@ -38,9 +38,29 @@ pub struct NodeProto {
     /// The names of the values it takes; for `Conv`: input, weight, bias.
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
+    /// The names of the values it gives.
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
     /// What it does: `Conv`, `Relu`, ...
     #[prost(string, tag = "4")]
     pub op_type: String,
+    /// How it does it.
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<AttributeProto>,
+}
+
+/// A setting of an operation; for `Constant`, the constant itself.
+#[derive(Clone, PartialEq, Message)]
+pub struct AttributeProto {
+    /// What is set: `epsilon`, `value`, ...
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// The number, where it is one.
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    /// The tensor, where it is one.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
 }
 
 /// A constant tensor.
@@ -52,6 +72,9 @@ pub struct TensorProto {
     /// The type of its elements; 1 is `f32`.
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    /// Its elements, row by row, unless they are in `raw_data`.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
     /// The name that nodes call it by.
     #[prost(string, tag = "8")]
     pub name: String,
@@ -106,6 +129,17 @@ impl TensorProto {
         }
         Ok(shape)
     }
+
+    /// The shape and the elements, from whichever of the two fields has them.
+    pub fn floats(&self) -> Result<(Vec<usize>, Vec<f32>), OnnxError> {
+        if self.float_data.is_empty() {
+            let shape = self.checked_shape()?;
+            let (elements, _) = self.raw_data.as_chunks();
+            return Ok((shape, elements.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()));
+        }
+        let raw_data = self.float_data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { raw_data, float_data: Vec::new(), ..self.clone() }.floats()
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +152,18 @@ mod tests {
             data_type: FLOAT,
             name: "weight".into(),
             raw_data: Bytes::from(vec![0; bytes]),
+            ..TensorProto::default()
         }
+    }
+
+    #[test]
+    fn elements_are_the_same_from_either_field() {
+        let raw_data = [1.5_f32, -2.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+        let raw = TensorProto { raw_data, ..tensor(&[2, 1], 0) };
+        let listed = TensorProto { float_data: vec![1.5, -2.0], ..tensor(&[2, 1], 0) };
+        assert_eq!(raw.floats().unwrap(), (vec![2, 1], vec![1.5, -2.0]));
+        assert_eq!(listed.floats().unwrap(), raw.floats().unwrap());
+        assert!(TensorProto { float_data: vec![1.5], ..tensor(&[2, 1], 0) }.floats().is_err());
     }
 
     #[test]
@@ -148,6 +193,7 @@ mod tests {
         let node = NodeProto {
             input: vec!["x".into(), "weight".into(), "bias".into()],
             op_type: "Conv".into(),
+            ..NodeProto::default()
         };
         let graph = GraphProto { node: vec![node], initializer: vec![tensor(&[2, 3], 24)] };
         let file = ModelProto { graph: Some(graph.clone()) }.encode_to_vec();

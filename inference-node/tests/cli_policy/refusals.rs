@@ -50,11 +50,12 @@ impl Case {
 }
 
 /// The checks in the order in which they are made.
-const CHECKS: [&str; 15] = [
+const CHECKS: [&str; 16] = [
     "framing",
     "path",
     "route",
     "client",
+    "query",
     "content-encoding",
     "media-type",
     "length",
@@ -77,6 +78,9 @@ fn cases() -> Vec<Case> {
         Case::new("client", "client-not-allowed", 403)
             .policy(|policy| policy["routes"][0]["clients"] = json!({ "deny": ["192.0.2.0/24"] }))
             .with(&["--client", "192.0.2.7"]),
+        Case::new("query", "field-unknown", 400)
+            .policy(|policy| policy["routes"][0]["query"] = json!([]))
+            .with(&["--path", "/v1/background-removal?model=u2net"]),
         Case::new("content-encoding", "content-encoding", 415)
             .with(&["-H", "Content-Encoding: br"]),
         Case::new("media-type", "media-type-not-accepted", 415).with(&["-H", "Content-Type: a/b"]),

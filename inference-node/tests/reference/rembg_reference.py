@@ -4,6 +4,8 @@
         writes photos from scikit-image's wheel into FOLDER, as one would upload them
     python rembg_reference.py cut-outs ONNX_FOLDER FOLDER
         writes NAME.EXTENSION.rembg.png for every photo in FOLDER; ONNX_FOLDER holds u2netp.onnx
+    python rembg_reference.py options ONNX_FOLDER FOLDER
+        writes NAME.EXTENSION.OPTION.png for every photo in FOLDER and every option of the server of rembg
 """
 
 import os
@@ -33,16 +35,42 @@ def write_photos(folder: Path) -> None:
     photo.save(folder / "coffee.jpg", exif=exif, quality=95)
 
 
-def write_cut_outs(onnx_folder: Path, folder: Path) -> None:
+OPTIONS = {
+    "om": {"only_mask": True},
+    "ppm": {"post_process_mask": True},
+    "om-ppm": {"only_mask": True, "post_process_mask": True},
+    "bgc": {"bgcolor": (10, 200, 90, 255)},
+    "bgc-clear": {"bgcolor": (10, 200, 90, 100)},
+    "ppm-bgc": {"post_process_mask": True, "bgcolor": (255, 255, 255, 255)},
+}
+
+
+def session_of(onnx_folder: Path):
     if not (onnx_folder / "u2netp.onnx").is_file():
         sys.exit(f"{onnx_folder}: there is no u2netp.onnx")
     os.environ["U2NET_HOME"] = str(onnx_folder)  # rembg looks here before it downloads
 
-    from rembg import new_session, remove
+    from rembg import new_session
 
-    session = new_session("u2netp")
+    return new_session("u2netp")
+
+
+def write_cut_outs(onnx_folder: Path, folder: Path) -> None:
+    session = session_of(onnx_folder)
+    from rembg import remove
+
     for photo in sorted(folder.iterdir()):
         photo.with_name(f"{photo.name}.rembg.png").write_bytes(remove(photo.read_bytes(), session=session))
+
+
+def write_options(onnx_folder: Path, folder: Path) -> None:
+    session = session_of(onnx_folder)
+    from rembg import remove
+
+    for photo in sorted(folder.iterdir()):
+        for name, options in OPTIONS.items():
+            picture = remove(photo.read_bytes(), session=session, **options)
+            photo.with_name(f"{photo.name}.{name}.png").write_bytes(picture)
 
 
 match sys.argv[1:]:
@@ -50,5 +78,7 @@ match sys.argv[1:]:
         write_photos(Path(folder))
     case ["cut-outs", onnx_folder, folder]:
         write_cut_outs(Path(onnx_folder), Path(folder))
+    case ["options", onnx_folder, folder]:
+        write_options(Path(onnx_folder), Path(folder))
     case _:
         sys.exit(__doc__)

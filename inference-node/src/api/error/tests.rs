@@ -5,6 +5,7 @@ use filter::checks::content::Error as Content;
 use filter::checks::{admission, credential, length};
 use filter::image::{self, Foreign};
 use filter::permit::{Credential, Invalid};
+use filter::policy::Dialect;
 use filter::policy::Mode;
 use filter::{Environment, Format, KeyId};
 
@@ -28,7 +29,7 @@ fn claims(content_digest: Option<&str>) -> Claims {
         content_type: "image/png".into(),
         content_length: 1,
         content_digest: content_digest.map(str::to_owned),
-        format: Format::Png,
+        format: Some(Format::Png),
         width: 1,
         height: 1,
         frames: Some(1),
@@ -44,7 +45,7 @@ fn claims(content_digest: Option<&str>) -> Claims {
 
 /// What a gate is told about a request with a signed digest.
 fn verdict(error: impl Into<ApiError>) -> Option<String> {
-    let answer = error.into().reply(&claims(Some("sha-256=:AA==:")));
+    let answer = error.into().reply(&claims(Some("sha-256=:AA==:")), Dialect::Lunette);
     let verdict = answer.headers().get(permit::VERDICT_HEADER);
     verdict.map(|verdict| verdict.to_str().unwrap().to_owned())
 }
@@ -94,7 +95,7 @@ fn what_the_client_did_or_what_was_decoded_is_not_given_back() {
         ApiError::Run(EngineError::WaitedTooLong),
         ApiError::Run(EngineError::Stopped),
         ApiError::Encode("x".into()),
-        ApiError::NoOutput,
+        ApiError::Parameter { name: "bgc", expected: "a colour" },
         ApiError::NoEndpoint,
     ];
     for error in errors {
@@ -124,7 +125,7 @@ fn a_malformed_body_is_told_to_the_gate_where_its_digest_was_verified() {
         assert_eq!(verdict(error), Some(expected));
     }
     for error in malformed() {
-        let answer = error.reply(&claims(None));
+        let answer = error.reply(&claims(None), Dialect::Lunette);
         assert!(!answer.headers().contains_key(permit::VERDICT_HEADER), "no digest was signed");
     }
 }
@@ -152,7 +153,10 @@ fn limits_and_mismatches_are_not_called_malformed() {
 fn what_a_gate_could_have_known_is_answered_as_a_gate_answers() {
     let rejection: Rejection = credential::Error::TokenRevoked.into();
     let error = ApiError::from(PermitError::AtTheGate(rejection.clone()));
-    let (answer, gates) = (error.reply(&claims(None)), rejection.reply(PermitId([1; 16])));
+    let (answer, gates) = (
+        error.reply(&claims(None), Dialect::Lunette),
+        rejection.reply(PermitId([1; 16]), Dialect::Lunette),
+    );
     assert_eq!(answer.status(), gates.status);
     for (name, value) in gates.headers {
         assert_eq!(answer.headers()[name], value);

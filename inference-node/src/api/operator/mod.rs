@@ -7,9 +7,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::api::{page, security_headers};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
@@ -24,15 +26,24 @@ pub struct Operator {
     pub readiness: Readiness,
     /// What gates in other processes are told.
     pub gates: GateSnapshots,
+    /// Whether browsers are told to speak nothing but TLS with this host.
+    pub hsts: bool,
 }
 
 /// The routes of the operator's listener.
 pub fn routes(operator: Operator) -> Router {
+    let hsts = operator.hsts;
+    let harden = move |mut response: Response| async move {
+        security_headers::add(response.headers_mut(), hsts);
+        response
+    };
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/openapi.json", get(|| async { page::OPENAPI.answer() }))
         .route("/gate/snapshot", get(snapshot::give).with_state(operator.gates.clone()))
+        .layer(middleware::map_response(harden))
         .with_state(operator)
 }
 

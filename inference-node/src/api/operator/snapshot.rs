@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use filter::policy::Dialect;
 use filter::{PermitId, rejection};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -87,5 +88,5 @@ fn problem(status: StatusCode, code: &'static str, detail: &str) -> Response {
     let mut id = [0; 16];
     // Without random bytes it is zero, and the answer the same.
     let _ = getrandom::fill(&mut id);
-    error::into_response(rejection::problem(status, code, detail, PermitId(id)))
+    error::into_response(rejection::problem(status, code, detail, PermitId(id), Dialect::Lunette))
 }

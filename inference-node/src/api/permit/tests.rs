@@ -45,7 +45,7 @@ fn claims() -> Claims {
         content_type: "image/png".into(),
         content_length: 100,
         content_digest: None,
-        format: Format::Png,
+        format: Some(Format::Png),
         width: 3,
         height: 4,
         frames: Some(1),

@@ -55,7 +55,7 @@ pub(super) fn of(policy: &Policy, mode: Mode) -> Vec<Warning> {
         warn("report.until".to_owned(), problem);
     }
     for (index, route) in policy.routes.iter().enumerate() {
-        if route.scopes.is_empty() {
+        if route.scopes.is_empty() && !route.anonymous {
             let problem = "no scope is asked for: every valid key and token may use this route";
             warn(format!("routes[{index}].scopes"), problem.to_owned());
         }

@@ -218,12 +218,62 @@ fn the_commented_example_shows_every_setting_with_its_default() {
         data: None,
         models: None,
         filter: None,
+        kernel: None,
         token_secrets: [].into(),
         shared: file::Shared::default(),
         tls: file::Tls::default(),
         operator_tls: file::Tls::default(),
+        redirect: file::Redirect::default(),
+        otlp: file::Otlp::default(),
         ..file
     };
     let config = check(CommonFlags::default(), ServeFlags::default(), places, &machine()).unwrap();
     assert_eq!(config, load("").unwrap());
+}
+
+#[test]
+fn plain_http_is_sent_on_only_to_a_host_that_is_named_and_speaks_tls() {
+    let tls = "[tls]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let redirect =
+        |authority| format!("[redirect]\nlisten = \"0.0.0.0:80\"\nauthority = \"{authority}\"");
+    let config = load(&format!("{tls}{}", redirect("img.example:8443"))).unwrap();
+    assert_eq!(config.redirect.unwrap().authority, "img.example:8443");
+    for authority in ["", "https://img.example", "me@img.example", "img.example/", "a b"] {
+        let problem = problem(&format!("{tls}{}", redirect(authority)));
+        assert!(problem.starts_with("redirect.authority: "), "{problem}");
+    }
+    assert!(problem(&redirect("img.example")).starts_with("redirect.listen: nothing speaks TLS"));
+    let alone = problem("[redirect]\nauthority = \"img.example\"");
+    assert!(alone.starts_with("redirect.listen: "), "{alone}");
+}
+
+#[test]
+fn a_certificate_of_its_own_is_for_development_alone() {
+    let config = load("dev_certificate = true").unwrap();
+    let file = "/home/me/.local/share/lunette/development-tls.pem";
+    assert_eq!(config.tls.unwrap().certificate, PathBuf::from(file));
+    for text in [
+        "dev_certificate = true\nmode = \"production\"",
+        "dev_certificate = true\n[tls]\ncertificate = \"a\"\nkey = \"b\"",
+    ] {
+        assert!(problem(text).starts_with("dev_certificate: "), "{text}");
+    }
+}
+
+#[test]
+fn traces_go_to_a_collector_over_plain_http() {
+    let otlp = |url: &str| load(&format!("[otlp]\nendpoint = \"{url}\""));
+    for (url, authority, path) in [
+        ("http://127.0.0.1:4318", "127.0.0.1:4318", "/v1/traces"),
+        ("http://collector/", "collector:4318", "/v1/traces"),
+        ("http://collector:80/otlp", "collector:80", "/otlp/v1/traces"),
+    ] {
+        let otlp = otlp(url).unwrap().otlp.unwrap();
+        assert_eq!((otlp.authority.as_str(), otlp.path.as_str()), (authority, path));
+    }
+    for url in ["collector:4318", "https://collector", "http://me:pw@collector", "http://c/?a", ""]
+    {
+        let problem = otlp(url).unwrap_err().to_string();
+        assert!(problem.starts_with("otlp.endpoint: "), "{problem}");
+    }
 }

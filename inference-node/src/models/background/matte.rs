@@ -29,6 +29,11 @@ impl Matte {
         Self(GrayImage::from_raw(width, height, alpha).expect("as many pixels as were asked for"))
     }
 
+    /// A matte of these values.
+    pub(super) fn of(alpha: GrayImage) -> Self {
+        Self(alpha)
+    }
+
     /// The alpha channel.
     pub fn alpha(&self) -> &GrayImage {
         &self.0

@@ -3,10 +3,12 @@
 //! Results agree with [rembg](https://github.com/danielgatis/rembg) 2.0.86 on the same weights:
 //! `tests/background_parity.rs` compares the two on photos.
 
+mod compose;
 mod lanczos;
 pub mod matte;
 pub mod network;
 pub mod preprocess;
+mod smooth;
 
 use std::path::Path;
 
@@ -19,6 +21,7 @@ use self::{
 };
 use crate::models::{
     Model, ModelError,
+    layers::Compute,
     weights::{ModelCard, Weights, WeightsError},
 };
 
@@ -29,12 +32,16 @@ pub struct BackgroundRemoval {
 }
 
 impl BackgroundRemoval {
-    /// Loads the weights of `card` from the safetensors file at `path` onto `device`.
-    pub fn load(card: &'static ModelCard, path: &Path, device: Device) -> Result<Self, LoadError> {
+    /// Loads the weights of `card` from the safetensors file at `path`, for `compute`.
+    pub fn load(
+        card: &'static ModelCard,
+        path: &Path,
+        compute: &Compute,
+    ) -> Result<Self, LoadError> {
         let config = Config::of(card.name).ok_or(LoadError::OtherTask { name: card.name })?;
         let weights = Weights::load(card, path)?;
-        let network = U2Net::new(&config, weights.tensors(&device)?)?;
-        Ok(Self { network, device })
+        let network = U2Net::new(&config, weights.into_tensors(compute)?, compute)?;
+        Ok(Self { network, device: compute.device.clone() })
     }
 
     /// The mattes of `images`, each of its own image's size.
@@ -44,9 +51,9 @@ impl BackgroundRemoval {
         }
         let inputs = images
             .iter()
-            .map(|image| preprocess::normalise(image, &self.device))
+            .map(|image| preprocess::normalise(image, &Device::Cpu))
             .collect::<Result<Vec<_>, _>>()?;
-        let batch = Tensor::stack(&inputs, 0)?; // [B, 3, 320, 320]
+        let batch = Tensor::stack(&inputs, 0)?.to_device(&self.device)?; // [B, 3, 320, 320]
         let saliency = self.network.forward(&batch)?.squeeze(1)?; // [B, 320, 320]
         let saliency = saliency.to_device(&Device::Cpu)?.to_vec3::<f32>()?;
         let matte = |(image, map): (&&DynamicImage, Vec<Vec<f32>>)| {
@@ -66,7 +73,30 @@ pub struct Photo {
 
 /// What is wanted of an image.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Wanted {
+pub struct Wanted {
+    /// The cut-out or the mask.
+    pub shape: Shape,
+    /// Whether the mask has a smooth, hard edge, as with rembg's `ppm`.
+    pub smooth: bool,
+    /// What is put behind the cut-out.
+    pub backdrop: Backdrop,
+}
+
+/// What is put behind a cut-out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Backdrop {
+    /// Nothing: it is transparent.
+    #[default]
+    Nothing,
+    /// A colour, under the image and through its matte.
+    Colour([u8; 4]),
+    /// A colour, under the cut-out whose edge was faded already: the dark seam is rembg's.
+    Faded([u8; 4]),
+}
+
+/// The cut-out or the mask.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Shape {
     /// The image without its background, in RGBA.
     #[default]
     Cutout,
@@ -74,7 +104,7 @@ pub enum Wanted {
     Mask,
 }
 
-impl Wanted {
+impl Shape {
     /// What a client calls it.
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -93,11 +123,25 @@ impl Model for BackgroundRemoval {
     fn run(&self, batch: &[Photo]) -> Result<Vec<DynamicImage>, ModelError> {
         let images: Vec<_> = batch.iter().map(|photo| &photo.image).collect();
         let mattes = self.mattes(&images)?;
-        let finish = |(photo, matte): (&Photo, Matte)| match photo.wanted {
-            Wanted::Cutout => matte.cut_out(&photo.image).into(),
-            Wanted::Mask => matte.into_alpha().into(),
+        let finish = |(photo, matte): (&Photo, Matte)| {
+            let Wanted { shape, smooth, backdrop } = photo.wanted;
+            let matte = if smooth { smooth::edge(matte) } else { matte };
+            match (shape, backdrop) {
+                (Shape::Mask, _) => matte.into_alpha().into(),
+                (Shape::Cutout, Backdrop::Nothing) => matte.cut_out(&photo.image).into(),
+                (Shape::Cutout, Backdrop::Colour(colour)) => {
+                    compose::through(&photo.image, &matte, colour).into()
+                }
+                (Shape::Cutout, Backdrop::Faded(colour)) => {
+                    compose::over(matte.cut_out(&photo.image), colour).into()
+                }
+            }
         };
         Ok(batch.iter().zip(mattes).map(finish).collect())
+    }
+
+    fn rest(&self) {
+        self.network.rest();
     }
 }
 

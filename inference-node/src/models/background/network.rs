@@ -9,8 +9,10 @@
 //!
 //! Batch normalisation is folded into the convolutions, so a layer is convolution and `ReLU`.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d, ops::sigmoid};
+use candle_core::{Result, Tensor};
+use candle_nn::{Module, VarBuilder};
+
+use crate::models::layers::{Compute, Conv, Fusion, Map, Spec, Workplace};
 
 /// The side of the square that the network was trained on, in pixels.
 pub const SIDE: u16 = 320;
@@ -62,22 +64,6 @@ impl Config {
     }
 }
 
-/// Convolution (3x3, same size) and `ReLU`: `REBNCONV` in the original, whose batch normalisation is folded.
-struct Layer(Conv2d);
-
-impl Layer {
-    fn new(input: usize, output: usize, dilation: usize, weights: VarBuilder<'_>) -> Result<Self> {
-        let config = Conv2dConfig { padding: dilation, dilation, ..Conv2dConfig::default() };
-        conv2d(input, output, 3, config, weights).map(Self)
-    }
-}
-
-impl Module for Layer {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.0.forward(input)?.relu()
-    }
-}
-
 /// How an RSU widens its context from layer to layer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Widening {
@@ -90,72 +76,74 @@ enum Widening {
 /// A residual U-block.
 struct Rsu {
     widening: Widening,
-    entry: Layer,
-    encoder: Vec<Layer>,
-    bottom: Layer,
-    decoder: Vec<Layer>,
+    entry: Conv,
+    encoder: Vec<Conv>,
+    bottom: Conv,
+    decoder: Vec<Conv>,
 }
 
 impl Rsu {
-    /// A block whose U is `depth` layers deep, with `input` channels in and `width.outer` out.
+    /// A block whose U is `depth` layers deep, with `input` channels in and `width.outer` out, for maps of `side`.
     fn new(
         input: usize,
         width: Width,
-        depth: usize,
-        widening: Widening,
+        (depth, widening): (usize, Widening),
+        side: usize,
         weights: &VarBuilder<'_>,
+        place: &Workplace,
     ) -> Result<Self> {
         let Width { inner, outer } = width;
-        // The bottom is always dilated by 2 instead of pooled once more; in RSU-4F every level doubles.
-        let dilation = |level: usize| match widening {
-            Widening::Pooling => 1 + usize::from(level == depth),
-            Widening::Dilation => 1 << (level - 1),
+        // The original's `REBNCONV`, whose batch normalisation is folded. The bottom is dilated by 2 instead of pooled
+        // once more; in RSU-4F every level doubles.
+        let layer = |inputs, outputs, level: usize, name: String| {
+            let (dilation, side) = match widening {
+                Widening::Pooling if level == depth => (2, side >> (level - 2)),
+                Widening::Pooling => (1, side >> (level - 1)),
+                Widening::Dilation => (1 << (level - 1), side),
+            };
+            Conv::new(Spec { inputs, outputs, dilation, side }, &weights.pp(name), place)
         };
         let encoder = (1..depth).map(|level| {
-            let input = if level == 1 { outer } else { inner };
-            Layer::new(input, inner, dilation(level), weights.pp(format!("rebnconv{level}")))
+            let inputs = if level == 1 { outer } else { inner };
+            layer(inputs, inner, level, format!("rebnconv{level}"))
         });
         let decoder = (1..depth).rev().map(|level| {
-            let output = if level == 1 { outer } else { inner };
-            Layer::new(2 * inner, output, dilation(level), weights.pp(format!("rebnconv{level}d")))
+            let outputs = if level == 1 { outer } else { inner };
+            layer(2 * inner, outputs, level, format!("rebnconv{level}d"))
         });
         Ok(Self {
             widening,
-            entry: Layer::new(input, outer, 1, weights.pp("rebnconvin"))?,
+            entry: layer(input, outer, 1, "rebnconvin".to_owned())?,
             encoder: encoder.collect::<Result<_>>()?,
-            bottom: Layer::new(
-                inner,
-                inner,
-                dilation(depth),
-                weights.pp(format!("rebnconv{depth}")),
-            )?,
+            bottom: layer(inner, inner, depth, format!("rebnconv{depth}"))?,
             decoder: decoder.collect::<Result<_>>()?,
         })
     }
-}
 
-impl Module for Rsu {
-    // [B, input, H, W] -> [B, outer, H, W]
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let entry = self.entry.forward(input)?; // [B, outer, H, W]
+    // [B, input, H, W] -> [B, outer, H, W], where the input's channels may be those of several maps
+    fn forward(&self, input: &[&Map]) -> Result<Map> {
+        let entry = self.entry.forward(input, None)?; // [B, outer, H, W]
 
         let mut map = entry.clone();
         let mut skips = Vec::with_capacity(self.encoder.len());
         for (level, layer) in self.encoder.iter().enumerate() {
             if level > 0 && self.widening == Widening::Pooling {
-                map = map.max_pool2d(2)?; // [B, inner, H / 2^level, W / 2^level]
+                map = map.max_pool()?; // [B, inner, H / 2^level, W / 2^level]
             }
-            map = layer.forward(&map)?;
+            map = layer.forward(&[&map], None)?;
             skips.push(map.clone());
         }
 
-        map = self.bottom.forward(&map)?;
+        map = self.bottom.forward(&[&map], None)?;
 
-        for (layer, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            let above = upsample_like(&map, skip)?;
-            map = layer.forward(&Tensor::cat(&[&above, skip], 1)?)?; // [B, 2 * inner, ..] -> [B, inner, ..]
+        // The last layer's output and the entry's are added up.
+        let residuals = (1..self.decoder.len()).map(|_| None).chain([Some(&entry)]);
+        for (layer, residual) in self.decoder.iter().zip(residuals) {
+            let Some(skip) = skips.pop() else { break }; // there are as many as layers
+            let above = map.resize(skip.size()?)?;
+            map = layer.forward(&[&above, &skip], residual)?; // [B, 2 * inner, ..] -> [B, inner, ..]
         }
-        map + entry
+        Ok(map)
     }
 }
 
@@ -163,8 +151,8 @@ impl Module for Rsu {
 pub struct U2Net {
     encoder: Vec<Rsu>,
     decoder: Vec<Rsu>,
-    sides: Vec<Conv2d>,
-    fusion: Conv2d,
+    fusion: Fusion,
+    place: Workplace,
 }
 
 impl U2Net {
@@ -173,48 +161,37 @@ impl U2Net {
         clippy::needless_pass_by_value,
         reason = "as every candle network takes its VarBuilder"
     )]
-    pub fn new(config: &Config, weights: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(config: &Config, weights: VarBuilder<'_>, compute: &Compute) -> Result<Self> {
         use Widening::{Dilation, Pooling};
         const BLOCKS: [(usize, Widening); 6] =
             [(7, Pooling), (6, Pooling), (5, Pooling), (4, Pooling), (4, Dilation), (4, Dilation)];
 
+        let place = Workplace::new(compute);
+        let block = |stage: usize, input, width, name| {
+            let side = usize::from(SIDE) >> (stage - 1);
+            Rsu::new(input, width, BLOCKS[stage - 1], side, &weights.pp(name), &place)
+        };
         let mut channels = 3;
         let mut encoder = Vec::with_capacity(config.encoder.len());
-        for (stage, (width, (depth, widening))) in (1..).zip(config.encoder.iter().zip(BLOCKS)) {
-            encoder.push(Rsu::new(
-                channels,
-                *width,
-                depth,
-                widening,
-                &weights.pp(format!("stage{stage}")),
-            )?);
+        for (stage, width) in (1..).zip(&config.encoder) {
+            encoder.push(block(stage, channels, *width, format!("stage{stage}"))?);
             channels = width.outer;
         }
-
         let mut decoder = Vec::with_capacity(config.decoder.len());
         for (stage, width) in (1..=5).rev().zip(&config.decoder) {
-            let (depth, widening) = BLOCKS[stage - 1];
             let input = channels + config.encoder[stage - 1].outer; // what comes up, and the skip beside it
-            decoder.push(Rsu::new(
-                input,
-                *width,
-                depth,
-                widening,
-                &weights.pp(format!("stage{stage}d")),
-            )?);
+            decoder.push(block(stage, input, *width, format!("stage{stage}d"))?);
             channels = width.outer;
         }
+        let sides = config.decoder.iter().rev().chain(config.encoder.last());
+        let sides: Vec<_> = sides.map(|width| width.outer).collect();
+        let fusion = Fusion::new(&sides, &weights, &place)?;
+        Ok(Self { encoder, decoder, fusion, place })
+    }
 
-        let padded = Conv2dConfig { padding: 1, ..Conv2dConfig::default() };
-        let side_widths = config.decoder.iter().rev().chain(config.encoder.last());
-        let sides = (1..)
-            .zip(side_widths)
-            .map(|(side, width)| {
-                conv2d(width.outer, 1, 3, padded, weights.pp(format!("side{side}")))
-            })
-            .collect::<Result<_>>()?;
-        let fusion = conv2d(6, 1, 1, Conv2dConfig::default(), weights.pp("outconv"))?;
-        Ok(Self { encoder, decoder, sides, fusion })
+    /// Gives back the memory of the maps; the next run gets it anew.
+    pub fn rest(&self) {
+        self.place.rest();
     }
 }
 
@@ -224,43 +201,30 @@ impl Module for U2Net {
     /// `H` and `W` are multiples of 32, so that every pooling divides evenly; trained for [`SIDE`]. Of the original's
     /// seven outputs this is the first, the fused one.
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let image = self.place.map(input)?;
+
         // Down: [B, outer_n, H / 2^(n-1), W / 2^(n-1)] for stage n.
-        let mut map = input.clone();
+        let mut map = image.clone();
         let mut skips = Vec::with_capacity(self.encoder.len());
         for (stage, block) in self.encoder.iter().enumerate() {
             if stage > 0 {
-                map = map.max_pool2d(2)?;
+                map = map.max_pool()?;
             }
-            map = block.forward(&map)?;
+            map = block.forward(&[&map])?;
             skips.push(map.clone());
         }
 
         // Up again; every stage's map also leaves to the side. The bottom, stage 6, has no decoder of its own.
         let mut stages = skips.split_off(self.decoder.len());
-        for (block, skip) in self.decoder.iter().zip(skips.iter().rev()) {
-            let above = upsample_like(&map, skip)?;
-            map = block.forward(&Tensor::cat(&[&above, skip], 1)?)?;
+        for block in &self.decoder {
+            let Some(skip) = skips.pop() else { break }; // there are as many as blocks
+            let above = map.resize(skip.size()?)?;
+            map = block.forward(&[&above, &skip])?;
             stages.push(map.clone());
         }
         stages.reverse(); // stages 1 to 6, as the sides are numbered
-
-        let sides = self
-            .sides
-            .iter()
-            .zip(&stages)
-            .map(|(side, map)| upsample_like(&side.forward(map)?, input))
-            .collect::<Result<Vec<_>>>()?; // 6 x [B, 1, H, W]
-        sigmoid(&self.fusion.forward(&Tensor::cat(&sides, 1)?)?) // [B, 6, H, W] -> [B, 1, H, W]
+        self.fusion.forward(&stages, image.size()?) // 6 maps -> [B, 1, H, W]
     }
-}
-
-/// `map` at the height and width of `target`: bilinear with half-pixel centres, as the original's export has it.
-fn upsample_like(map: &Tensor, target: &Tensor) -> Result<Tensor> {
-    let (height, width) = (target.dim(D::Minus2)?, target.dim(D::Minus1)?);
-    if (map.dim(D::Minus2)?, map.dim(D::Minus1)?) == (height, width) {
-        return Ok(map.clone());
-    }
-    map.upsample_bilinear2d(height, width, false)
 }
 
 #[cfg(test)]
@@ -274,7 +238,7 @@ mod tests {
     fn random(config: &Config) -> (U2Net, VarMap) {
         let parameters = VarMap::new();
         let weights = VarBuilder::from_varmap(&parameters, DType::F32, &Device::Cpu);
-        (U2Net::new(config, weights).unwrap(), parameters)
+        (U2Net::new(config, weights, &Compute::cpu()).unwrap(), parameters)
     }
 
     /// The parameters that the original has: beside those here, each layer's batch normalisation scales and shifts
@@ -323,6 +287,6 @@ mod tests {
     fn weights_of_the_other_size_are_refused() {
         let (_, parameters) = random(&Config::u2netp());
         let weights = VarBuilder::from_varmap(&parameters, DType::F32, &Device::Cpu);
-        assert!(U2Net::new(&Config::u2net(), weights).is_err());
+        assert!(U2Net::new(&Config::u2net(), weights, &Compute::cpu()).is_err());
     }
 }

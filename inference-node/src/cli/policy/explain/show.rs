@@ -125,7 +125,7 @@ struct Permit<'a> {
     principal: &'a str,
     scopes: &'a [String],
     tier: &'a str,
-    format: Format,
+    format: Option<Format>,
     width: u32,
     height: u32,
     frames: Option<u32>,
@@ -167,20 +167,22 @@ impl Released {
             Credential::Key(id) => format!("key {id}"),
             Credential::Token(Token { issuer, .. }) => format!("token of {issuer}"),
             Credential::Unverified => "none that could be verified".to_owned(),
+            Credential::Anonymous => "none: the page is for everybody".to_owned(),
         };
         let frames = match claims.frames {
             Some(1) => String::new(),
             Some(frames) => format!(", {frames} frames"),
             None => ", frames not stated".to_owned(),
         };
+        let cost = format!("{cost_pixels} pixels, times the weight of the route");
         let listed = |words: &[String]| (!words.is_empty()).then(|| words.join(", "));
         [
             ("credential", Some(credential)),
             ("principal", Some(claims.principal.clone())),
             ("tier", Some(claims.tier.clone())),
             ("scopes", listed(&claims.scopes)),
-            ("image", Some(format!("{format}, {width} x {height}{frames}"))),
-            ("cost", Some(format!("{cost_pixels} pixels, times the weight of the route"))),
+            ("image", format.map(|format| format!("{format}, {width} x {height}{frames}"))),
+            ("cost", format.map(|_| cost)),
             ("not signed", listed(&claims.weaker)),
             ("reported", listed(&claims.reported)),
         ]

@@ -1,0 +1,223 @@
+//! The detector of PP-OCRv3: how likely each pixel belongs to a line of text.
+//!
+//! - Paper: [Real-time Scene Text Detection with Differentiable Binarization](https://arxiv.org/abs/1911.08947)
+//! - Original code: [`PaddleOCR`](https://github.com/PaddlePaddle/PaddleOCR/tree/release/2.6/ppocr/modeling): a `MobileNetV3`
+//!   without gates, a pyramid whose layers are gated and residual (RSE-FPN), and the DB head
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use kernels::{
+    Kernel,
+    channels::HardSigmoid,
+    conv::Activation::{self, HardSwish, None, Relu},
+};
+
+use super::{
+    blocks::{Block, InvertedResidual},
+    layers::{Convolution, Excitation, add_doubled, block, concat, spread_4x4, values},
+};
+
+/// Sides of the input are multiples of this.
+pub const MULTIPLE: u32 = 32;
+
+/// Channels of the pyramid's maps, and of what each adds to the head.
+const PYRAMID: usize = 96;
+const SMOOTH: usize = PYRAMID / 4;
+
+/// The kernel's side, channels inside and outside, activation, stride.
+const BLOCKS: [(usize, usize, usize, Activation, usize); 15] = [
+    (3, 8, 8, Relu, 1),
+    (3, 32, 16, Relu, 2),
+    (3, 40, 16, Relu, 1),
+    (5, 40, 24, Relu, 2),
+    (5, 64, 24, Relu, 1),
+    (5, 64, 24, Relu, 1),
+    (3, 120, 40, HardSwish, 2),
+    (3, 104, 40, HardSwish, 1),
+    (3, 96, 40, HardSwish, 1),
+    (3, 96, 40, HardSwish, 1),
+    (3, 240, 56, HardSwish, 1),
+    (3, 336, 56, HardSwish, 1),
+    (5, 336, 80, HardSwish, 2),
+    (5, 480, 80, HardSwish, 1),
+    (5, 480, 80, HardSwish, 1),
+];
+/// After which blocks a map leaves for the pyramid, and its channels; the last layer's map leaves too.
+const LEVELS: [(usize, usize); 3] = [(2, 16), (5, 24), (11, 56)];
+const LAST: usize = 480;
+
+/// A layer of the pyramid: convolution, and gates beside which everything passes as well.
+struct Gated {
+    convolution: Convolution,
+    excitation: Excitation,
+}
+
+impl Gated {
+    fn new(
+        (inputs, outputs): (usize, usize),
+        size: usize,
+        kernel: Kernel,
+        weights: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        let opens = HardSigmoid { slope: 0.2, offset: 1.0 };
+        Ok(Self {
+            convolution: Convolution::new(
+                (inputs, outputs),
+                size,
+                (1, 1),
+                None,
+                kernel,
+                &weights.pp("conv"),
+            )?,
+            excitation: Excitation::new(outputs, outputs / 4, opens, kernel, weights)?,
+        })
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        self.excitation.forward(&self.convolution.forward(input)?)
+    }
+}
+
+/// The network.
+pub struct Detector {
+    stem: Convolution,
+    blocks: Vec<InvertedResidual>,
+    last: Convolution,
+    lateral: [Gated; 4],
+    smooth: [Gated; 4],
+    head: Convolution,
+    up: [Convolution; 2],
+}
+
+impl Detector {
+    /// The network with the weights that [`convert`](crate::models::convert) wrote.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as every candle network takes its VarBuilder"
+    )]
+    pub fn new(kernel: Kernel, weights: VarBuilder<'_>) -> Result<Self> {
+        let mut channels = 8;
+        let mut blocks = Vec::with_capacity(BLOCKS.len());
+        for (number, (size, inner, outer, activation, stride)) in BLOCKS.into_iter().enumerate() {
+            let block =
+                Block { size, inner, outer, activation, is_gated: false, stride: (stride, stride) };
+            blocks.push(InvertedResidual::new(
+                channels,
+                &block,
+                kernel,
+                &weights.pp(format!("blocks.{number}")),
+            )?);
+            channels = outer;
+        }
+        let lateral = |level: usize, channels| {
+            Gated::new((channels, PYRAMID), 1, kernel, &weights.pp(format!("lateral.{level}")))
+        };
+        let smooth = |level: usize| {
+            Gated::new((PYRAMID, SMOOTH), 3, kernel, &weights.pp(format!("smooth.{level}")))
+        };
+        let [second, third, fourth] = LEVELS.map(|(_, channels)| channels);
+        Ok(Self {
+            stem: Convolution::new((3, 8), 3, (2, 2), HardSwish, kernel, &weights.pp("stem"))?,
+            blocks,
+            last: Convolution::new(
+                (channels, LAST),
+                1,
+                (1, 1),
+                HardSwish,
+                kernel,
+                &weights.pp("last"),
+            )?,
+            lateral: [
+                lateral(0, second)?,
+                lateral(1, third)?,
+                lateral(2, fourth)?,
+                lateral(3, LAST)?,
+            ],
+            smooth: [smooth(0)?, smooth(1)?, smooth(2)?, smooth(3)?],
+            head: Convolution::new(
+                (PYRAMID, SMOOTH),
+                3,
+                (1, 1),
+                Relu,
+                kernel,
+                &weights.pp("head.conv"),
+            )?,
+            up: upward(kernel, &weights.pp("head"))?,
+        })
+    }
+
+    /// How likely each pixel is text: `[B, 3, H, W] -> [B, 1, H, W]`, where `H` and `W` are multiples of [`MULTIPLE`].
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        // Down: maps of 1/4, 1/8, 1/16 and 1/32 of the size leave for the pyramid.
+        let mut map = self.stem.forward(&block(input)?)?;
+        let mut levels = Vec::with_capacity(4);
+        for (number, block) in self.blocks.iter().enumerate() {
+            map = block.forward(&map)?;
+            if LEVELS.iter().any(|(after, _)| *after == number) {
+                levels.push(map.clone());
+            }
+        }
+        levels.push(self.last.forward(&map)?);
+
+        // Up again: each level takes what the smaller ones have seen.
+        let mut above = self.lateral[3].forward(&levels[3])?;
+        let mut smoothed = vec![self.smooth[3].forward(&above)?];
+        for level in (0..3).rev() {
+            above = add_doubled(&self.lateral[level].forward(&levels[level])?, &above)?;
+            smoothed.push(self.smooth[level].forward(&above)?);
+        }
+        let [fourth, third, second, first] = &smoothed[..] else { unreachable!("four levels") };
+        let fused = concat([first, second, third, fourth], SMOOTH)?; // [B, 96 / 16, H / 4, W / 4, 16]
+        let head = self.head.forward(&fused)?;
+        spread_4x4(&self.up[1].forward(&self.up[0].forward(&head)?)?)
+    }
+}
+
+/// The two transposed convolutions of the head, 2x2 with stride 2, as two of 1x1.
+///
+/// No two of their outputs overlap, so each pixel becomes 2x2 pixels of 24 channels by itself, and these 4x4 pixels: 16
+/// channels, which are then spread. The second one's weights are zero wherever they would mix two of the 2x2.
+fn upward(kernel: Kernel, weights: &VarBuilder<'_>) -> Result<[Convolution; 2]> {
+    let first = values(&weights.get((SMOOTH, SMOOTH, 2, 2), "up1.weight")?)?;
+    let second = values(&weights.get((SMOOTH, 1, 2, 2), "up2.weight")?)?;
+    let (first_bias, second_bias) =
+        (values(&weights.get(SMOOTH, "up1.bias")?)?, values(&weights.get(1, "up2.bias")?)?);
+
+    let mut expand = vec![0.0; 4 * SMOOTH * SMOOTH];
+    let mut spread = vec![0.0; 16 * 4 * SMOOTH];
+    for quarter in 0..4 {
+        for output in 0..SMOOTH {
+            for input in 0..SMOOTH {
+                expand[(quarter * SMOOTH + output) * SMOOTH + input] =
+                    first[(input * SMOOTH + output) * 4 + quarter];
+            }
+        }
+        for corner in 0..4 {
+            let (row, column) = (quarter / 2 * 2 + corner / 2, quarter % 2 * 2 + corner % 2);
+            for input in 0..SMOOTH {
+                spread[(row * 4 + column) * 4 * SMOOTH + quarter * SMOOTH + input] =
+                    second[input * 4 + corner];
+            }
+        }
+    }
+    Ok([
+        Convolution::from_values(
+            (SMOOTH, 4 * SMOOTH),
+            1,
+            (1, 1),
+            Relu,
+            kernel,
+            &expand,
+            &first_bias.repeat(4),
+        ),
+        Convolution::from_values(
+            (4 * SMOOTH, 16),
+            1,
+            (1, 1),
+            None,
+            kernel,
+            &spread,
+            &second_bias.repeat(16),
+        ),
+    ])
+}
