@@ -49,7 +49,7 @@ pub(crate) async fn send(
     let Release { permit, fields, tail } = release;
     let id = permit.claims().id;
     let length = permit.claims().content_length;
-    let Ok(sealed) = isolate.gate.permit_key.seal(permit.claims().clone()) else {
+    let Ok(sealed) = isolate.gate.permit_key.seal(permit.into_claims()) else {
         return response::reply(Fault::Host.reply(id));
     };
     let outgoing = web_sys::Headers::new()?;
@@ -66,7 +66,10 @@ pub(crate) async fn send(
     let init = web_sys::RequestInit::new();
     init.set_method(method);
     init.set_headers(&outgoing);
-    init.set_body(&stream.readable());
+    // A request that is only read may have none at all.
+    if length > 0 {
+        init.set_body(&stream.readable());
+    }
     init.set_signal(Some(&abort.signal()));
 
     let answered = Rc::new(Cell::new(false));

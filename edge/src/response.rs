@@ -1,6 +1,7 @@
 //! The filter's answers, as responses of the Worker.
 
 use filter::Reply;
+use filter::verdict::tells_quotas;
 use worker::{Headers, Response};
 
 /// The fields that are the gate's own, in both directions.
@@ -27,7 +28,7 @@ pub(crate) fn without_own_fields(
             headers.append(&name, &value)?;
         }
     }
-    for (name, value) in fields {
+    for (name, value) in fields.iter().filter(|_| tells_quotas(answer.status_code())) {
         headers.append(name.as_str(), value)?;
     }
     Ok(answer.with_headers(headers))

@@ -1,4 +1,4 @@
-//! Binds the Worker's module to JavaScript: `edge-build MODULE.wasm FOLDER`.
+//! Binds the Worker's module to JavaScript: `edge-build MODULE.wasm FOLDER [ENTRY.js]`.
 //!
 //! This is the step that `wasm-bindgen` the program does, as a library of crates.io, and the entry that the
 //! platform calls. The rest of the build is `scripts/worker`.
@@ -14,17 +14,22 @@ const ENTRY: &str = include_str!("entry.js");
 type Error = Box<dyn std::error::Error>;
 
 fn main() {
-    let [_, module, folder] = env::args().collect::<Vec<_>>().try_into().unwrap_or_else(|_| {
-        eprintln!("usage: edge-build MODULE.wasm FOLDER");
-        process::exit(64);
-    });
-    if let Err(error) = bind(module.as_ref(), folder.as_ref()) {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let (module, folder, entry) = match &arguments[..] {
+        [module, folder] => (module, folder, None),
+        [module, folder, entry] => (module, folder, Some(entry.as_ref())),
+        _ => {
+            eprintln!("usage: edge-build MODULE.wasm FOLDER [ENTRY.js]");
+            process::exit(64);
+        }
+    };
+    if let Err(error) = bind(module.as_ref(), folder.as_ref(), entry) {
         eprintln!("edge-build: {error}");
         process::exit(1);
     }
 }
 
-fn bind(module: &Path, folder: &Path) -> Result<(), Error> {
+fn bind(module: &Path, folder: &Path, entry: Option<&Path>) -> Result<(), Error> {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name("index").typescript(false).module(true)?;
     // A module that trapped is begun anew.
@@ -34,6 +39,11 @@ fn bind(module: &Path, folder: &Path) -> Result<(), Error> {
     let index = folder.join("index.js");
     // In workerd, what is imported of a Wasm file is a module already.
     let bound = fs::read_to_string(&index)?.replace("import source ", "import ");
+    if let Some(entry) = entry {
+        fs::write(&index, bound)?;
+        fs::copy(entry, folder.join("entry.js"))?;
+        return Ok(());
+    }
     let objects: Vec<_> = bound.lines().filter_map(durable_object).collect();
     if objects.is_empty() {
         return Err("the module exports no Durable Object".into());
