@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools servers reference corpora envoy clean
+.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools servers reference corpora envoy faces service cuda clean
 
 # One profile for `run` and `test`, so that candle and wasmtime compile once.
 CARGO_BUILD := cargo build --locked --profile ci
@@ -15,11 +15,16 @@ TIME ?= 60
 REFERENCE := target/reference
 CORPORA := target/corpora
 ENVOY := target/envoy
+FACES := target/faces
+SERVICE := target/service
 
 export LUNETTE_FILTER := $(CURDIR)/$(WASM)
 export LUNETTE_TEST_PYTHON := $(CURDIR)/$(REFERENCE)/bin/python
 export LUNETTE_TEST_CORPORA := $(CURDIR)/$(CORPORA)
+export LUNETTE_TEST_FACES := $(CURDIR)/$(FACES)/bin/python
 export LUNETTE_TEST_ENVOY := $(CURDIR)/$(ENVOY)/envoy
+export LUNETTE_TEST_SERVICE := $(CURDIR)/$(SERVICE)/bin/python
+export LUNETTE_TEST_PROMETHEUS := $(CURDIR)/$(SERVICE)/prometheus
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
 say = @printf '\n\033[1m==> %s\033[0m\n' "$(1)"
@@ -51,9 +56,10 @@ lint: toolchain ## formatting and clippy, for native and both Wasm targets
 	@cargo clippy --locked --profile wasm -p filter-proxy-wasm --target wasm32-wasip1 -- -D warnings
 	@cargo clippy --locked --profile wasm -p edge --target wasm32-unknown-unknown -- -D warnings
 
-unit: tools servers build worker reference corpora envoy ## tests and doctests
-	$(call say,fetching the model's weights)
+unit: tools servers build worker reference corpora envoy faces service ## tests and doctests
+	$(call say,fetching the models' weights)
 	@target/ci/lunette models fetch u2netp
+	@target/ci/lunette models fetch ppocr
 	$(call say,tests)
 	@cargo nextest run --locked --cargo-profile ci
 	$(call say,doctests)
@@ -72,12 +78,16 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
 	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
 
-bench: build envoy ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
+bench: build envoy worker ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
 	$(call say,bench)
 	@cargo build --locked --profile wasm -p filter-proxy-wasm --example noop --target wasm32-wasip1
+	@scripts/worker hello
 	@$(CARGO_BUILD)
 	@target/ci/bench
 	@scripts/charts
+
+cuda: toolchain ## build lunette for NVIDIA's GPUs, with or without one in this machine
+	@scripts/cuda build
 
 fuzz: toolchain ## fuzz the filter for TIME seconds in all: make fuzz TIME=600
 	@scripts/setup fuzz
@@ -110,6 +120,12 @@ corpora:
 
 envoy:
 	@scripts/setup envoy $(ENVOY)
+
+faces:
+	@scripts/setup faces $(FACES)
+
+service:
+	@scripts/setup service $(SERVICE)
 
 clean: ## remove everything that was built
 	@cargo clean
