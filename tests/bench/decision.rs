@@ -13,7 +13,7 @@ use filter::algorithm::Algorithm;
 use filter::key::Signing;
 use filter::signature::Scheme;
 use filter::signature::client::{self, Statement};
-use filter::snapshot::{self, SnapshotSigner};
+use filter::snapshot::{self, SnapshotKey, SnapshotSigner};
 use filter::store::{LocalMemory, PagedStore};
 use filter::{
     ApiKey, Clock, Environment, Filter, GateIdentity, Headers, KeyDigest as _, KeyId, KeyRecord,
@@ -34,6 +34,8 @@ const PEPPER: [u8; 32] = [0x5a; 32];
 const REALM: [u8; 32] = [0x5b; 32];
 const PERMIT_KEY: [u8; 32] = [0xa5; 32];
 const SNAPSHOT_SEED: [u8; 32] = [0x5c; 32];
+/// Keys that sign in turns, so that none reaches its quota however long a bench takes.
+const SIGNERS: usize = 8;
 /// Decisions that are timed of each kind and in each place.
 const TIMES: usize = 4000;
 /// Decisions before that, so that caches are warm and code is translated.
@@ -295,7 +297,13 @@ fn records() -> Vec<KeyRecord> {
         secret: 1,
         public_key: None,
     };
-    vec![record("good000000", "plain", None), record("signer0000", "signed", Some(signing))]
+    let signers = (0..SIGNERS).map(|n| record(&signer(n), "signed", Some(signing.clone())));
+    [record("good000000", "plain", None)].into_iter().chain(signers).collect()
+}
+
+/// The id of the key that signs the request of this number.
+fn signer(n: usize) -> String {
+    format!("signer{:04}", n % SIGNERS)
 }
 
 /// The variables of a gate's environment.
@@ -325,6 +333,11 @@ pub(crate) fn configuration() -> Vec<u8> {
         "gate": gate::NAME, "audience": "tests", "environment": Environment::Test
     });
     gate.to_string().into_bytes()
+}
+
+/// Who signs what a node would tell a gate of the bench.
+pub(crate) fn snapshot_key() -> SnapshotKey {
+    SnapshotSigner::new(&SNAPSHOT_SEED).public()
 }
 
 /// What a node would tell a gate of the bench, signed now.
@@ -362,8 +375,11 @@ pub(crate) fn headers(fields: &[(String, String)]) -> Headers {
     Headers::new(fields.iter().map(|(name, value)| (name.clone(), value.clone())))
 }
 
+/// The header fields of a request.
+pub(crate) type Fields = Vec<(String, String)>;
+
 /// The fields of an upload with a good key.
-pub(crate) fn upload(media_type: &str, len: usize) -> Vec<(String, String)> {
+pub(crate) fn upload(media_type: &str, len: usize) -> Fields {
     let bearer = ("authorization".to_owned(), format!("Bearer {}", key("good000000")));
     plain(media_type, len).into_iter().chain([bearer]).collect()
 }
@@ -405,7 +421,7 @@ fn signed_over(
     now: u64,
     body: &[u8],
 ) -> Vec<(String, String)> {
-    let id = KeyId::parse("signer0000").expect("an id");
+    let id = KeyId::parse(&signer(n)).expect("an id");
     let secret = RealmKey::new(1, REALM).client_secret(&id, 1, Scheme::Rfc9421);
     let headers = headers(&fields);
     let head = RequestHead {

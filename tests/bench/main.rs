@@ -1,12 +1,16 @@
 //! `make bench`: what a decision costs, and what a rejection costs beside a server that does nothing
-//! else. Writes `target/bench/summary.json`. `bench decision|image|embedded|envoy` measures one part, and writes nothing.
+//! else. Writes `target/bench/summary.json`. `bench decision|image|embedded|envoy|worker|models|text` measures
+//! one part, and writes nothing; so does `bench cuda`, on a machine that has a GPU.
 //!
 //! Over HTTP both sides answer 401 over real sockets in this process, in alternating rounds, to the
 //! same client with the same requests.
 
+mod cpu;
 mod decision;
 mod envoy;
 mod image;
+mod models;
+mod worker;
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -71,6 +75,18 @@ async fn main() -> std::io::Result<()> {
     }
     if wanted("envoy") {
         rows.extend(envoy::rows().await?);
+    }
+    if wanted("models") {
+        rows.extend(models::rows()?);
+    }
+    if wanted("text") {
+        rows.extend(models::text::rows()?);
+    }
+    if only.as_deref() == Some("cuda") {
+        rows.extend(models::cuda::rows()?);
+    }
+    if wanted("worker") {
+        rows.extend(worker::rows().await?);
     }
     print(&rows)?;
     if only.is_none() {

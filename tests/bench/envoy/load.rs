@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::decision;
+use crate::decision::{self, Fields};
 
 /// One grey pixel, the body of every request.
-pub(super) const PNG: [u8; 67] = [
+pub(crate) const PNG: [u8; 67] = [
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
     0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00, 0x00, 0x00, 0x3a, 0x7e, 0x9b,
     0x55, 0x00, 0x00, 0x00, 0x0a, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0x68, 0x00, 0x00, 0x00,
@@ -18,7 +18,7 @@ pub(super) const PNG: [u8; 67] = [
 ];
 
 /// A whole request with these fields.
-pub(super) fn bytes(fields: &[(String, String)]) -> Vec<u8> {
+fn bytes(fields: &[(String, String)]) -> Vec<u8> {
     let mut head =
         format!("POST {} HTTP/1.1\r\nhost: {}\r\n", decision::TARGET, decision::AUTHORITY);
     for (name, value) in fields {
@@ -32,14 +32,14 @@ pub(super) fn bytes(fields: &[(String, String)]) -> Vec<u8> {
 ///
 /// # Errors
 /// If an answer has another status.
-pub(super) async fn round(
+pub(crate) async fn round(
     address: SocketAddr,
     connections: usize,
-    requests: Vec<Vec<u8>>,
-    status: &'static str,
+    requests: Vec<Fields>,
+    status: u16,
 ) -> std::io::Result<Vec<Duration>> {
     let share = requests.len().div_ceil(connections);
-    let mut requests = requests.into_iter();
+    let mut requests = requests.iter().map(|fields| bytes(fields));
     let mut clients = Vec::new();
     for _ in 0..connections {
         let own: Vec<_> = requests.by_ref().take(share).collect();
@@ -52,10 +52,30 @@ pub(super) async fn round(
     Ok(taken)
 }
 
+/// Waits until a server answers with this status.
+///
+/// # Errors
+/// With what it answers in place of that.
+pub(crate) async fn ready(
+    address: SocketAddr,
+    request: &Fields,
+    status: u16,
+) -> std::io::Result<()> {
+    let mut last = Ok(());
+    for _ in 0..200 {
+        match round(address, 1, vec![request.clone()], status).await {
+            Ok(_) => return Ok(()),
+            Err(error) => last = Err(error),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    last
+}
+
 async fn client(
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
-    status: &'static str,
+    status: u16,
 ) -> std::io::Result<Vec<Duration>> {
     let mut stream = connect(address).await?;
     let (mut buffer, mut taken) = (vec![0; 16384], Vec::with_capacity(requests.len()));
@@ -66,7 +86,7 @@ async fn client(
         let read = stream.read(&mut buffer).await?;
         taken.push(begun.elapsed());
         let answer = String::from_utf8_lossy(&buffer[..read]);
-        if answer.get(9..12) != Some(status) {
+        if answer.get(9..12).and_then(|text| text.parse().ok()) != Some(status) {
             return Err(std::io::Error::other(format!("expected {status}, got {answer}")));
         }
         // An answer before the end of the request may end the connection.
@@ -77,19 +97,19 @@ async fn client(
     Ok(taken)
 }
 
-async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
 /// What all gateways of a bench stand before: it answers 200, and gives gates their snapshot.
-pub(super) struct Upstream {
-    pub(super) address: SocketAddr,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
 }
 
 impl Upstream {
-    pub(super) async fn start() -> std::io::Result<Self> {
+    pub(crate) async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move {
@@ -101,9 +121,9 @@ impl Upstream {
     }
 }
 
-/// Answers every request; each has the one body, or none if it asks for the snapshot.
+/// Answers every request, once its whole body is there.
 async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    let mut seen = Vec::new();
+    let mut seen = Vec::with_capacity(64 * 1024);
     loop {
         let Some(end) = seen.windows(4).position(|end| end == b"\r\n\r\n") else {
             if stream.read_buf(&mut seen).await? == 0 {
@@ -112,16 +132,24 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
             continue;
         };
         let asks = seen.starts_with(b"GET /gate/snapshot");
-        let whole = end + 4 + if asks { 0 } else { PNG.len() };
-        if seen.len() < whole {
+        let mut left = length(&seen[..end]) + end + 4;
+        while seen.len() < left {
+            left -= seen.len();
+            seen.clear();
             if stream.read_buf(&mut seen).await? == 0 {
                 return Ok(());
             }
-            continue;
         }
-        seen.drain(..whole);
+        seen.drain(..left);
         let body = if asks { decision::snapshot() } else { "done".to_owned() };
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all([head, body].concat().as_bytes()).await?;
     }
+}
+
+/// How long the body behind a head is.
+fn length(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let value = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }

@@ -1,24 +1,30 @@
 //! What the filter costs in a real Envoy, beside what people use there today.
 //!
 //! One Envoy for each way to check a key, with one worker, all in front of the same upstream and asked
-//! in turns. CPU is that of the Envoy's threads, as the kernel counts it; the client and the upstream
-//! are in this process and do not count.
+//! in turns. CPU is that of all the Envoy's threads, as the kernel counts it; the client and the upstream
+//! are in this process and do not count. Rounds count once V8 has compiled what is called often, which
+//! it does beside the first thousands of requests: a gateway runs for weeks.
 
-mod load;
+mod http2;
+pub(crate) mod load;
 mod process;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http2::Kept;
 use load::Upstream;
 use process::{Check, Envoy};
 
+use crate::decision::Fields;
 use crate::{Row, decision};
 
 const ROUNDS: usize = 8;
+/// Rounds before them.
+const WARM: usize = 12;
 /// Connections of the rounds that measure CPU.
 const CONNECTIONS: usize = 16;
-/// Requests of a round that measures CPU: of eight rounds, no more than the quota of the key that signs.
+/// Requests of a round that measures CPU.
 const REQUESTS: usize = 800;
 /// Requests of a round that measures latency, over one connection.
 const ALONE: usize = 150;
@@ -40,107 +46,120 @@ pub(crate) async fn rows() -> std::io::Result<Vec<Row>> {
     for envoy in [&bare, &native, &lua, &noop, &lunette] {
         envoy.ready().await?;
     }
-    let (mut key, mut signed) = (Requests::Key, Requests::Signed { next: 0 });
-    let mut unknown = Requests::Unknown;
-    let mut measured: Vec<Measured> = Vec::new();
-    let mut sides: Vec<(&str, &Envoy, &mut Requests)> = Vec::new();
-    let (mut key2, mut key3, mut key4, mut key5) =
-        (Requests::Key, Requests::Key, Requests::Key, Requests::Key);
-    let (mut signed2, mut unsigned) = (Requests::Signed { next: 0 }, Requests::Signed { next: 0 });
-    sides.push(("nothing", &bare, &mut key));
-    sides.push(("api_key_auth", &native, &mut key2));
-    sides.push(("Lua key check", &lua, &mut key3));
-    sides.push(("Wasm no-op", &noop, &mut key4));
-    sides.push(("Lunette, key", &lunette, &mut key5));
-    sides.push(("nothing, signed", &bare, &mut unsigned));
-    sides.push(("Wasm no-op, signed", &noop, &mut signed2));
-    sides.push(("Lunette, signed", &lunette, &mut signed));
-    sides.push(("Lunette, rejected", &lunette, &mut unknown));
-    for (name, _, _) in &sides {
-        measured.push(Measured { name: (*name).to_owned(), cpu: Vec::new(), latency: Vec::new() });
-    }
-    for round in 0..=ROUNDS {
-        for ((name, envoy, requests), measured) in sides.iter_mut().zip(&mut measured) {
-            let status = requests.status();
+    let mut sides = [
+        Side::new("nothing", &bare, Sent::Key),
+        Side::new("api_key_auth", &native, Sent::Key),
+        Side::new("Lua key check", &lua, Sent::Key),
+        Side::new("Wasm no-op", &noop, Sent::Key),
+        Side::new("Lunette, key", &lunette, Sent::Key),
+        Side::new("nothing, signed", &bare, Sent::Signed),
+        Side::new("Wasm no-op, signed", &noop, Sent::Signed),
+        Side::new("Lunette, signed", &lunette, Sent::Signed),
+        Side::new("nothing, HTTP/2", &bare, Sent::Key).over_http2().await?,
+        Side::new("Lunette, HTTP/2", &lunette, Sent::Key).over_http2().await?,
+        Side::new("Lunette, rejected, HTTP/2", &lunette, Sent::Unknown).over_http2().await?,
+        Side::new("Lunette, rejected", &lunette, Sent::Unknown),
+    ];
+    for round in 0..WARM + ROUNDS {
+        for side in &mut sides {
+            let name = side.name;
             let failed = |error| std::io::Error::other(format!("{name}: {error}"));
-            let alone = load::round(envoy.address, 1, requests.make(ALONE), status);
-            let alone = alone.await.map_err(failed)?;
-            let before = envoy.cpu()?;
-            let batch = requests.make(REQUESTS);
-            let done = load::round(envoy.address, CONNECTIONS, batch, status);
-            done.await.map_err(failed)?;
-            let cpu = envoy.cpu()?.saturating_sub(before);
-            // The first round warms both sides up.
-            if round > 0 {
-                measured.cpu.push(cpu / u32::try_from(REQUESTS).unwrap_or(u32::MAX));
-                measured.latency.push(decision::median(alone));
-            }
+            side.round(round >= WARM).await.map_err(failed)?;
         }
-        eprint_progress(round)?;
+        eprint_progress(round + 1)?;
     }
-    Ok(table(&measured))
+    Ok(table(&sides))
 }
 
 fn eprint_progress(round: usize) -> std::io::Result<()> {
     use std::io::Write as _;
-    write!(std::io::stderr().lock(), "\r  envoy: round {round} of {ROUNDS}")?;
-    if round == ROUNDS { writeln!(std::io::stderr()) } else { Ok(()) }
+    let all = WARM + ROUNDS;
+    write!(std::io::stderr().lock(), "\r  envoy: round {round} of {all}")?;
+    if round == all { writeln!(std::io::stderr()) } else { Ok(()) }
 }
 
 /// What is sent.
-enum Requests {
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Sent {
     /// One key, always the same request.
     Key,
     /// Every request signed anew.
-    Signed { next: usize },
+    Signed,
     /// A key that does not exist, a new one each time.
     Unknown,
 }
 
-impl Requests {
-    fn make(&mut self, count: usize) -> Vec<Vec<u8>> {
-        match self {
-            Self::Key => vec![load::bytes(&decision::upload("image/png", load::PNG.len())); count],
-            Self::Unknown => {
-                (0..count).map(|n| load::bytes(&decision::unknown(n, load::PNG.len()))).collect()
-            }
-            Self::Signed { next } => {
-                let from = *next;
-                *next += count;
-                let signed = |n| load::bytes(&decision::signed_upload(n, &load::PNG));
-                (from..*next).map(signed).collect()
-            }
-        }
-    }
-
-    fn status(&self) -> &'static str {
-        if matches!(self, Self::Unknown) { "401" } else { "200" }
-    }
-}
-
-struct Measured {
-    name: String,
+/// One Envoy, asked in one way.
+struct Side<'a> {
+    name: &'static str,
+    envoy: &'a Envoy,
+    sent: Sent,
+    /// How many requests were sent.
+    next: usize,
+    /// Without them, each round has connections of its own, by HTTP/1.1.
+    kept: Option<Kept>,
     /// For each request of a round.
     cpu: Vec<Duration>,
     /// Medians of the rounds, in microseconds.
     latency: Vec<f64>,
 }
 
-impl Measured {
+impl<'a> Side<'a> {
+    fn new(name: &'static str, envoy: &'a Envoy, sent: Sent) -> Self {
+        Self { name, envoy, sent, next: 0, kept: None, cpu: Vec::new(), latency: Vec::new() }
+    }
+
+    async fn over_http2(self) -> std::io::Result<Self> {
+        let kept = Kept::connect(self.envoy.address, CONNECTIONS).await?;
+        Ok(Self { kept: Some(kept), ..self })
+    }
+
+    async fn round(&mut self, counts: bool) -> std::io::Result<()> {
+        let status = if self.sent == Sent::Unknown { 401 } else { 200 };
+        let address = self.envoy.address;
+        let alone = match &self.kept {
+            None => load::round(address, 1, self.make(ALONE), status).await?,
+            Some(_) => Vec::new(),
+        };
+        let batch = self.make(REQUESTS);
+        let before = self.envoy.cpu()?;
+        match &self.kept {
+            None => drop(load::round(address, CONNECTIONS, batch, status).await?),
+            Some(kept) => kept.round(batch, status).await?,
+        }
+        let cpu = self.envoy.cpu()?.saturating_sub(before);
+        if counts {
+            self.cpu.push(cpu / u32::try_from(REQUESTS).unwrap_or(u32::MAX));
+            self.latency.push(decision::median(alone));
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, count: usize) -> Vec<Fields> {
+        let numbers = self.next..self.next + count;
+        self.next = numbers.end;
+        let fields = |n| match self.sent {
+            Sent::Key => decision::upload("image/png", load::PNG.len()),
+            Sent::Signed => decision::signed_upload(n, &load::PNG),
+            Sent::Unknown => decision::unknown(n, load::PNG.len()),
+        };
+        numbers.map(fields).collect()
+    }
+
     fn cpu_us(&self) -> Vec<f64> {
         self.cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6).collect()
     }
 }
 
-fn table(measured: &[Measured]) -> Vec<Row> {
+fn table(measured: &[Side<'_>]) -> Vec<Row> {
     let of = |name: &str| measured.iter().find(|one| one.name == name).expect("it was measured");
     // Differences within a round, because the machine is not the same in each.
-    let added = |name: &str, base: &str, of_what: fn(&Measured) -> Vec<f64>| {
+    let added = |name: &str, base: &str, of_what: fn(&Side<'_>) -> Vec<f64>| {
         let pairs = of_what(of(name)).into_iter().zip(of_what(of(base)));
         middle(pairs.map(|(ours, base)| ours - base).collect())
     };
-    let cpu = Measured::cpu_us;
-    let latency = |one: &Measured| one.latency.clone();
+    let cpu = |one: &Side<'_>| one.cpu_us();
+    let latency = |one: &Side<'_>| one.latency.clone();
     let mut rows = Vec::new();
     for (name, base, peer, aim) in [
         ("api_key_auth", "nothing", "Lua key check", "no aim"),
@@ -150,7 +169,7 @@ fn table(measured: &[Measured]) -> Vec<Row> {
         ("Lunette, signed", "nothing, signed", "Lua key check", "no aim"),
     ] {
         for (what, of_what) in
-            [("CPU", cpu as fn(&Measured) -> Vec<f64>), ("latency", latency as _)]
+            [("CPU", cpu as fn(&Side<'_>) -> Vec<f64>), ("latency", latency as _)]
         {
             let (ours, peer_us) = (added(name, base, of_what), added(peer, "nothing", of_what));
             rows.push(row(
@@ -177,12 +196,24 @@ fn table(measured: &[Measured]) -> Vec<Row> {
             aim,
         ));
     }
+    for (protocol, ours, peer) in [
+        ("HTTP/2, kept connections", "Lunette, rejected, HTTP/2", "nothing, HTTP/2"),
+        ("HTTP/1.1, where Envoy ends the connection", "Lunette, rejected", "nothing"),
+    ] {
+        rows.push(row(
+            format!("Envoy, CPU of an upload that Lunette rejects at its head: {protocol}"),
+            middle(cpu(of(ours))),
+            middle(cpu(of(peer))),
+            "forwarding it with no filter at all".to_owned(),
+            "a ratio below 1",
+        ));
+    }
     rows.push(row(
-        "Envoy, CPU of a request that Lunette rejects".to_owned(),
-        middle(cpu(of("Lunette, rejected"))),
-        middle(cpu(of("nothing"))),
+        "Envoy, CPU of a request: Lunette, key, HTTP/2".to_owned(),
+        middle(cpu(of("Lunette, HTTP/2"))),
+        middle(cpu(of("nothing, HTTP/2"))),
         "forwarding it with no filter at all".to_owned(),
-        "a ratio below 1",
+        "no aim",
     ));
     rows
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::load;
-use crate::decision;
+use crate::{cpu, decision};
 
 /// How keys are checked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,26 +54,15 @@ impl Envoy {
 
     /// Waits until it answers as it must.
     pub(super) async fn ready(&self) -> std::io::Result<()> {
-        let request = load::bytes(&decision::upload("image/png", load::PNG.len()));
-        let mut last = None;
-        for _ in 0..200 {
-            match load::round(self.address, 1, vec![request.clone()], "200").await {
-                Ok(_) => return Ok(()),
-                Err(error) => last = Some(error),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Err(std::io::Error::other(format!("{:?} does not start: {last:?}", self.check)))
+        let request = decision::upload("image/png", load::PNG.len());
+        let ready = load::ready(self.address, &request, 200).await;
+        let check = self.check;
+        ready.map_err(|error| std::io::Error::other(format!("{check:?} does not start: {error}")))
     }
 
     /// The CPU time of all its threads.
     pub(super) fn cpu(&self) -> std::io::Result<Duration> {
-        let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            nanos += text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(nanos))
+        cpu::of(self.child.id())
     }
 }
 
@@ -99,6 +88,8 @@ fn configuration(check: Check, address: SocketAddr, upstream: SocketAddr) -> Val
             "filter_chains": [{ "filters": [{ "name": "http", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": "bench",
+                // As `envoy/envoy.yaml` has it.
+                "generate_request_id": false,
                 "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"],
                     "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "node" } }] }] },
                 "http_filters": filters
