@@ -2,13 +2,16 @@
 
 mod answers;
 mod faults;
+mod flood;
 mod manifests;
 mod nodes;
 mod once;
+mod rotation;
 mod secrets;
 mod shared_data;
 mod tls;
 mod trap;
+mod trapped;
 mod upstream;
 
 use conformance::client::Answer;

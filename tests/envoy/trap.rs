@@ -6,95 +6,21 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use conformance::client::Answer;
 use conformance::envoy::Envoy;
-use conformance::gate;
 use conformance::vectors::{HOST, Request};
+use conformance::{fault, gate};
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-/// What Envoy calls.
-const EXPORT: &[u8] = b"proxy_on_request_trailers";
-
 /// A copy of the compiled filter whose export for trailers does nothing but trap.
 pub(crate) fn module_that_traps_on_trailers(folder: &Path) -> PathBuf {
-    let mut module = std::fs::read(gate::module()).expect("the filter");
-    let (start, end) = code_of(&module);
-    // `unreachable`, and nothing after it; the function stays as long as it was.
-    module[start] = 0x00;
-    module[start + 1..end - 1].fill(0x01);
+    let module = std::fs::read(gate::module()).expect("the filter");
     let path = folder.join("trap.wasm");
-    std::fs::write(&path, module).expect("a file");
+    let faulty = fault::trapping(module, "proxy_on_request_trailers");
+    std::fs::write(&path, faulty).expect("a file");
     path
-}
-
-/// Where the instructions of the export are, from behind its locals to behind its `end`.
-fn code_of(module: &[u8]) -> (usize, usize) {
-    let (mut imported, mut function, mut code) = (0, None, None);
-    let mut at = 8;
-    while at < module.len() {
-        let id = module[at];
-        at += 1;
-        let length = number(module, &mut at);
-        let end = at + length;
-        match id {
-            // Imports come before the module's own functions, and are counted with them.
-            2 => {
-                for _ in 0..number(module, &mut at) {
-                    for _ in 0..2 {
-                        let length = number(module, &mut at);
-                        at += length;
-                    }
-                    assert_eq!(module[at], 0, "the filter imports functions alone");
-                    at += 1;
-                    number(module, &mut at);
-                    imported += 1;
-                }
-            }
-            7 => {
-                for _ in 0..number(module, &mut at) {
-                    let length = number(module, &mut at);
-                    let name = &module[at..at + length];
-                    at += length + 1;
-                    let index = number(module, &mut at);
-                    if name == EXPORT {
-                        function = Some(index);
-                    }
-                }
-            }
-            10 => code = Some(at),
-            _ => {}
-        }
-        at = end;
-    }
-    let (function, mut at) = (function.expect("the export"), code.expect("code"));
-    number(module, &mut at);
-    for _ in imported..function {
-        let length = number(module, &mut at);
-        at += length;
-    }
-    let length = number(module, &mut at);
-    let end = at + length;
-    for _ in 0..number(module, &mut at) {
-        number(module, &mut at);
-        at += 1;
-    }
-    (at, end)
-}
-
-/// An unsigned LEB128.
-fn number(module: &[u8], at: &mut usize) -> usize {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let byte = module[*at];
-        *at += 1;
-        value |= usize::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            return value;
-        }
-    }
 }
 
 /// Sends a request as HTTP/2, with a trailer behind its body.

@@ -6,6 +6,7 @@ pub mod bodies;
 pub mod client;
 pub mod differences;
 pub mod envoy;
+pub mod fault;
 pub mod gate;
 pub mod http2;
 pub mod keys;

@@ -184,8 +184,7 @@ impl Library {
                     if let Err(late) = rest.and_then(|()| release.tail.end()) {
                         release.tail.remember(&late, &mut self.cache, self.clock);
                         let verdict = Some((late.code().to_owned(), late.reason().to_owned()));
-                        let id = release.tail.findings().id();
-                        let answer = answer(late.reply(id));
+                        let answer = answer(release.tail.reply(&late));
                         let upstream = Upstream::Abort;
                         let decided_by = Some(Stage::Tail);
                         return Outcome { answer, verdict, event, upstream, decided_by };

@@ -103,6 +103,16 @@ impl Node {
         node
     }
 
+    /// Starts `lunette serve` with more arguments and variables, and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    pub async fn start_in(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut node = Self::spawn_in(home, arguments, variables, Stdio::inherit());
+        node.until_ready().await;
+        node
+    }
+
     /// Starts `lunette serve` with more arguments, its log in a file of its own, and waits until it
     /// is ready.
     pub async fn start_with_log(home: &Home, arguments: &[&str], log: &Path) -> Self {
@@ -114,6 +124,10 @@ impl Node {
 
     /// Starts `lunette serve` with more arguments, and does not wait.
     pub fn spawn(home: &Home, arguments: &[&str], log: Stdio) -> Self {
+        Self::spawn_in(home, arguments, &[], log)
+    }
+
+    fn spawn_in(home: &Home, arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let (address, operator) = (free_address(), free_address());
         let child = home
             .command(&[
@@ -124,6 +138,7 @@ impl Node {
                 &operator.to_string(),
             ])
             .env("LUNETTE_FILTER", gate::module())
+            .envs(variables.iter().copied())
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(log)

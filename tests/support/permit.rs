@@ -67,7 +67,7 @@ impl Gate {
             content_type: "image/png".into(),
             content_length: self.body.len() as u64,
             content_digest: None,
-            format: Format::Png,
+            format: Some(Format::Png),
             width: 40,
             height: 30,
             frames: Some(1),

@@ -18,7 +18,7 @@ pub(super) fn write(options: &Options, folder: &Path) -> PathBuf {
     std::fs::create_dir(folder.join("tls")).expect("a folder");
     options.certificates.write(&folder.join("tls"));
     std::fs::create_dir(folder.join("sds")).expect("a folder");
-    for name in ["server.yaml", "clients.yaml", "gate.yaml", "nodes.yaml"] {
+    for name in ["server.yaml", "clients.yaml", "gate.yaml", "nodes.yaml", "logged-refusals.yaml"] {
         write_json(&folder.join("sds").join(name), &read(&format!("sds/{name}"), options, folder));
     }
     let mut envoy = read("envoy.yaml", options, folder);

@@ -17,8 +17,10 @@ pub(super) const GATES: [&str; 3] = [crate::gate::NAME, "envoy-1", "edge-1"];
 pub(super) fn refuse(policy: &Policy, head: &Parts, bytes: &Bytes) -> Option<Response<Body>> {
     let claims = claims_of(head)?;
     let route = policy.route(&claims.method, claims.target.split('?').next()?).ok()?;
+    // Of a page there is no body to judge.
+    claims.format?;
     let rejection = body::inspect(bytes.clone(), &claims, route).err()?;
-    Some(ApiError::from(rejection).reply(&claims))
+    Some(ApiError::from(rejection).reply(&claims, route.dialect))
 }
 
 fn claims_of(head: &Parts) -> Option<Claims> {

@@ -40,6 +40,8 @@ pub struct Rejection {
     pub reason: Option<String>,
     /// What the client is told, among other things.
     pub detail: Option<String>,
+    /// What the problem says, among other things.
+    pub problem: Option<Value>,
     /// What decides it.
     pub stage: Stage,
     /// Fields that the answer has, with these values.

@@ -15,8 +15,8 @@ use filter::snapshot::SnapshotKey;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::keys;
 use crate::vectors::Request;
+use crate::{fault, keys};
 
 pub use events::Events;
 pub use source::{GATE_TOKEN, Source};
@@ -38,6 +38,10 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Where its Durable Objects lie, if they are to outlive it.
     pub objects: Option<PathBuf>,
+    /// A function of the Worker's module that does nothing but trap.
+    pub traps: Option<&'static str>,
+    /// Whether there is a queue for events; without one they are lines of the log.
+    pub queue: bool,
 }
 
 impl Options {
@@ -49,6 +53,8 @@ impl Options {
             snapshot_key: source.key(),
             environment: Vec::new(),
             objects: None,
+            traps: None,
+            queue: true,
         }
     }
 
@@ -102,15 +108,19 @@ impl Workerd {
     /// # Panics
     /// If workerd or the bundle is missing (`make worker`), or does not start.
     pub async fn start(options: Options) -> Self {
-        let edge = Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge");
-        let program = program(&edge);
+        let (edge, program) = (folder(), program());
         assert!(edge.join("dist/index.js").exists(), "no bundle of the Worker: run make worker");
         let events = Events::listen().await;
         let temporary = TempDir::new().expect("a temporary folder");
+        let configuration = if options.traps.is_none() && options.queue {
+            edge.join("workerd/config.capnp")
+        } else {
+            changed(&edge, &options, temporary.path())
+        };
         let folder = options.objects.as_deref().unwrap_or_else(|| temporary.path());
         let mut child = Command::new(&program)
             .arg("serve")
-            .arg(edge.join("workerd/config.capnp"))
+            .arg(configuration)
             .args(["--socket-addr", "http=127.0.0.1:0", "--control-fd=1"])
             .arg("--directory-path")
             .arg(format!("objects={}", folder.display()))
@@ -166,10 +176,38 @@ impl Drop for Workerd {
     }
 }
 
+/// A changed copy of configuration and bundle; the former.
+fn changed(edge: &Path, options: &Options, folder: &Path) -> PathBuf {
+    for part in ["workerd", "dist"] {
+        let copy = folder.join("changed").join(part);
+        std::fs::create_dir_all(&copy).expect("a folder");
+        for file in std::fs::read_dir(edge.join(part)).expect("files").flatten() {
+            std::fs::copy(file.path(), copy.join(file.file_name())).expect("a copy");
+        }
+    }
+    let module = folder.join("changed/dist/index_bg.wasm");
+    if let Some(export) = options.traps {
+        let faulty = fault::trapping(std::fs::read(&module).expect("the module"), export);
+        std::fs::write(&module, faulty).expect("a file");
+    }
+    let configuration = folder.join("changed/workerd/config.capnp");
+    if !options.queue {
+        let text = std::fs::read_to_string(&configuration).expect("the configuration");
+        let lines = text.lines().filter(|line| !line.contains("queue = (name ="));
+        std::fs::write(&configuration, lines.collect::<Vec<_>>().join("\n")).expect("a file");
+    }
+    configuration
+}
+
+/// The Worker's folder.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge")
+}
+
 /// The program of npm's package for this machine; the package's own entry is a script, which would outlive
 /// a test that kills it.
-fn program(edge: &Path) -> PathBuf {
-    let packages = std::fs::read_dir(edge.join("node_modules/@cloudflare"));
+pub fn program() -> PathBuf {
+    let packages = std::fs::read_dir(folder().join("node_modules/@cloudflare"));
     let mut packages = packages.expect("no workerd: run scripts/setup worker").flatten();
     let program = packages.find_map(|package| {
         let program = package.path().join("bin/workerd");

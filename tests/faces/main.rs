@@ -1,0 +1,10 @@
+//! The faces of the node, with the clients that people already have.
+//!
+//! Each client is the published one, unchanged. `scripts/setup faces target/faces` installs them.
+
+mod document;
+mod page;
+mod rembg;
+mod remove_bg;
+mod tools;
+mod tunnel;
