@@ -78,10 +78,9 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
 	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
 
-bench: build envoy worker ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
+bench: build envoy ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
 	$(call say,bench)
 	@cargo build --locked --profile wasm -p filter-proxy-wasm --example noop --target wasm32-wasip1
-	@scripts/worker hello
 	@$(CARGO_BUILD)
 	@target/ci/bench
 	@scripts/charts
