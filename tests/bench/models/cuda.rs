@@ -1,7 +1,7 @@
 //! `bench cuda`, on a machine that has a GPU: images per second by batch size, beside `PyTorch` on the same card, and how
 //! far 16-bit masks are from the CPU's.
 
-use std::{env, io, path::PathBuf, time::Instant};
+use std::{env, io, path::PathBuf};
 
 use candle_core::{DType, Device, Module as _, Tensor};
 use candle_nn::{VarBuilder, VarMap};
@@ -80,16 +80,7 @@ fn throughput(
     let run = || -> candle_core::Result<()> {
         network.forward(&image)?.to_device(&Device::Cpu).map(drop)
     };
-    run().map_err(io::Error::other)?;
-    let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..ROUNDS {
-        let start = Instant::now();
-        for _ in 0..RUNS {
-            run().map_err(io::Error::other)?;
-        }
-        ours = ours.min(start.elapsed().as_secs_f64() / f64::from(RUNS));
-        theirs = theirs.min(peer.time(RUNS)?.as_secs_f64());
-    }
+    let (ours, theirs) = peer.beside(ROUNDS, RUNS, || run().map_err(io::Error::other))?;
     #[expect(clippy::cast_precision_loss, reason = "at most 32")]
     let per_second = |seconds: f64| batch as f64 / seconds;
     Ok(Row {

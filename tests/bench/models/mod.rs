@@ -7,7 +7,7 @@ pub(crate) mod cuda;
 mod peer;
 pub(crate) mod text;
 
-use std::{env, io, time::Instant};
+use std::{env, io};
 
 use candle_core::{Device, Module as _, Tensor};
 use inference_node::models::{
@@ -60,16 +60,8 @@ fn u2net(name: &'static str, threads: usize) -> io::Result<Vec<Row>> {
         let network =
             pool.install(|| U2Net::new(&config, weights, &compute)).map_err(io::Error::other)?;
         let run = || pool.install(|| network.forward(&image).map(drop)).map_err(io::Error::other);
-        run()?;
-        let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            for _ in 0..RUNS {
-                run()?;
-            }
-            ours = ours.min(start.elapsed().as_secs_f64() * 1e3 / f64::from(RUNS));
-            theirs = theirs.min(peer.time(RUNS)?.as_secs_f64() * 1e3);
-        }
+        let (ours, theirs) = peer.beside(ROUNDS, RUNS, run)?;
+        let (ours, theirs) = (ours * 1e3, theirs * 1e3);
         let fastest = kernel.0 == kernels::Kernel::best();
         rows.push(Row {
             name: format!("{name} at {SIDE}, {threads} thread(s), {}", kernel.0),

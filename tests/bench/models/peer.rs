@@ -6,7 +6,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(super) struct Peer {
@@ -38,8 +38,29 @@ impl Peer {
         Ok(peer)
     }
 
+    /// Seconds of one run of ours and one of the peer's, in alternating rounds of so many runs each; the least of a
+    /// side's rounds, after a run of ours that does not count.
+    pub(super) fn beside(
+        &mut self,
+        rounds: usize,
+        runs: u32,
+        run: impl Fn() -> io::Result<()>,
+    ) -> io::Result<(f64, f64)> {
+        run()?;
+        let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..rounds {
+            let start = Instant::now();
+            for _ in 0..runs {
+                run()?;
+            }
+            ours = ours.min(start.elapsed().as_secs_f64() / f64::from(runs));
+            theirs = theirs.min(self.time(runs)?.as_secs_f64());
+        }
+        Ok((ours, theirs))
+    }
+
     /// The time of one run, over `runs` of them.
-    pub(super) fn time(&mut self, runs: u32) -> io::Result<Duration> {
+    fn time(&mut self, runs: u32) -> io::Result<Duration> {
         writeln!(self.orders, "{runs}")?;
         let seconds: f64 = self.line()?.parse().map_err(io::Error::other)?;
         Ok(Duration::from_secs_f64(seconds) / runs)

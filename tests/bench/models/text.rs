@@ -1,6 +1,6 @@
 //! The networks that find and read text.
 
-use std::{env, io, time::Instant};
+use std::{env, io};
 
 use candle_core::{DType, Device, Tensor};
 use inference_node::models::{
@@ -47,16 +47,8 @@ fn rows_with(threads: usize) -> io::Result<Vec<Row>> {
         let input = Tensor::rand(-1_f32, 1.0, &case.input[..], &Device::Cpu);
         let input = input.map_err(io::Error::other)?;
         let run = || pool.install(|| (case.run)(&input)).map_err(io::Error::other);
-        run()?;
-        let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            for _ in 0..RUNS {
-                run()?;
-            }
-            ours = ours.min(start.elapsed().as_secs_f64() * 1e3 / f64::from(RUNS));
-            theirs = theirs.min(peer.time(RUNS)?.as_secs_f64() * 1e3);
-        }
+        let (ours, theirs) = peer.beside(ROUNDS, RUNS, run)?;
+        let (ours, theirs) = (ours * 1e3, theirs * 1e3);
         rows.push(Row {
             name: format!("{} at {}, {threads} thread(s)", case.network, shape.join("x")),
             ours,
