@@ -16,6 +16,7 @@
 //! | [`pool`], [`resize`] | 2x2 maxima, bilinear resizing |
 //! | [`channels`] | means, gates and other gatherings of whole channels |
 //! | [`recurrent`], [`classes`] | a two-way LSTM, and the likeliest of many classes |
+//! | [`weigh`] | weighted sums of rows of bytes, for resizing photos |
 //! | `lanes`, `multiply` | 16 lanes on each instruction set, and the one inner loop of all convolutions |
 //!
 //! All `unsafe` of the project is in this crate. There are two reasons for it, and each block says which is its own:
@@ -37,6 +38,7 @@ pub mod recurrent;
 pub mod resize;
 pub mod single;
 mod threads;
+pub mod weigh;
 mod winograd;
 
 pub use kernel::{Kernel, UnknownKernel};

@@ -1,5 +1,7 @@
 //! Blocked maps: `[batch, channels / 16, height, width, 16]`.
 
+use rayon::prelude::*;
+
 use crate::lanes::LANES;
 
 /// What a map holds, as the network counts it.
@@ -84,14 +86,34 @@ impl<'a> Map<'a> {
 pub fn block(shape: Shape, planar: &[f32], blocked: &mut [f32]) {
     assert_eq!(planar.len(), shape.planar_len(), "values of a planar map {shape:?}");
     assert_eq!(blocked.len(), shape.blocked_len(), "values of a blocked map {shape:?}");
-    blocked.fill(0.0);
-    for (plane, block, lane) in lanes_of(shape) {
-        let plane = &planar[plane * shape.pixels()..][..shape.pixels()];
-        let lines =
-            blocked[block * shape.block_len()..][..shape.block_len()].chunks_exact_mut(LANES);
-        for (line, &value) in lines.zip(plane) {
-            line[lane] = value;
+    let rows = blocked.par_chunks_exact_mut(shape.width * LANES).enumerate();
+    rows.with_min_len(8).for_each(|(row, pixels)| {
+        let (block, y) = (row / shape.height, row % shape.height);
+        let (image, first) = (block / shape.blocks(), block % shape.blocks() * LANES);
+        let mut planes = [&[][..]; LANES];
+        for (channel, plane) in (first..shape.channels).zip(&mut planes) {
+            let start = ((image * shape.channels + channel) * shape.height + y) * shape.width;
+            *plane = &planar[start..start + shape.width];
         }
+        for (x, pixel) in pixels.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *pixel = planes.map(|plane| plane.get(x).copied().unwrap_or(0.0));
+        }
+    });
+}
+
+/// Writes the whole of `output`: of image `image` of `map` the columns from `first` on, as many as `output` has room for.
+///
+/// # Panics
+/// If the map has no such image or columns, or if `output` has no whole number of columns.
+pub fn columns(map: Map<'_>, image: usize, first: usize, output: &mut [f32]) {
+    let shape = map.shape();
+    let row_len = shape.width * LANES;
+    let image_len = shape.blocks() * shape.block_len();
+    let rows = map.values()[image * image_len..][..image_len].chunks_exact(row_len);
+    assert_eq!(output.len() % (rows.len() * LANES), 0, "whole columns of {} rows", rows.len());
+    let part_len = output.len() / rows.len();
+    for (part, row) in output.chunks_exact_mut(part_len).zip(rows) {
+        part.copy_from_slice(&row[first * LANES..][..part_len]);
     }
 }
 
@@ -141,5 +163,21 @@ mod tests {
         let mut back = vec![0.0; shape.planar_len()];
         unblock(shape, &blocked, &mut back);
         assert_eq!(back, planar);
+    }
+
+    #[test]
+    fn columns_of_one_image_are_those_of_all_its_rows_and_channels() {
+        let shape = Shape { batch: 2, channels: 17, height: 2, width: 5 };
+        let planar: Vec<f32> = (0..340_u16).map(f32::from).collect();
+        let mut blocked = vec![0.0; shape.blocked_len()];
+        block(shape, &planar, &mut blocked);
+        let part = Shape { batch: 1, width: 2, ..shape };
+        let mut output = vec![f32::NAN; part.blocked_len()];
+        columns(Map::new(shape, &blocked), 1, 3, &mut output);
+        let mut back = vec![f32::NAN; part.planar_len()];
+        unblock(part, &output, &mut back);
+        let expected: Vec<f32> =
+            planar[170..].chunks(5).flat_map(|row| row[3..].to_vec()).collect();
+        assert_eq!(back, expected);
     }
 }
