@@ -1,7 +1,7 @@
 //! The filter's answers, as responses of the Worker.
 
 use filter::Reply;
-use filter::verdict::tells_quotas;
+use filter::verdict::AnswerFields;
 use worker::{Headers, Response};
 
 /// The fields that are the gate's own, in both directions.
@@ -13,14 +13,17 @@ pub(crate) fn reply(reply: Reply) -> worker::Result<Response> {
     for (name, value) in &reply.headers {
         headers.append(name.as_str(), value)?;
     }
-    let response = Response::from_bytes(reply.body)?.with_status(reply.status.as_u16());
+    // The platform takes no body with 204, not even an empty one.
+    let response =
+        if reply.body.is_empty() { Response::empty() } else { Response::from_bytes(reply.body) };
+    let response = response?.with_status(reply.status.as_u16());
     Ok(response.with_headers(headers))
 }
 
 /// The node's answer without the fields that are between node and gate, and with the gate's own.
 pub(crate) fn without_own_fields(
     answer: Response,
-    fields: &[(http::HeaderName, String)],
+    fields: &AnswerFields,
 ) -> worker::Result<Response> {
     let headers = Headers::new();
     for (name, value) in answer.headers().entries() {
@@ -28,7 +31,7 @@ pub(crate) fn without_own_fields(
             headers.append(&name, &value)?;
         }
     }
-    for (name, value) in fields.iter().filter(|_| tells_quotas(answer.status_code())) {
+    for (name, value) in fields.of(answer.status_code()) {
         headers.append(name.as_str(), value)?;
     }
     Ok(answer.with_headers(headers))

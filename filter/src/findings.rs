@@ -9,13 +9,16 @@ use crate::address::Client;
 use crate::checks::admission::Admitted;
 use crate::checks::credential::{Authenticated, Presented};
 use crate::checks::remembered;
+use crate::cors::Sharing;
 use crate::event::{self, Event};
 use crate::gate::GateIdentity;
 use crate::permit::{Credential, PermitId};
 use crate::policy::{Dialect, Mode};
 use crate::quota::Remaining;
 use crate::signature::{Scheme, Weaker};
-use crate::{Clock, ImageHeader, Rejection, RejectionCache, Reply, RequestHead, Route, UnixMillis};
+use crate::{
+    Clock, ImageHeader, Policy, Rejection, RejectionCache, Reply, RequestHead, Route, UnixMillis,
+};
 
 /// Every check whose outcome a trace tells, in the order in which they are made.
 pub const CHECKS: [&str; 14] = [
@@ -46,11 +49,13 @@ pub struct Findings {
     pub(crate) target: String,
     pub(crate) content_type: String,
     pub(crate) client: Option<Client>,
+    sharing: Sharing,
     route: Option<Arc<Route>>,
     presented: Presentation,
     claimed: Option<String>,
     verified: Option<Identity>,
     reported: Vec<Rejection>,
+    passed_over: Vec<Rejection>,
     image: Option<event::Image>,
     content_length: Option<u64>,
     quotas: Vec<Remaining>,
@@ -101,11 +106,13 @@ impl Findings {
             target: String::new(),
             content_type: String::new(),
             client: None,
+            sharing: Sharing::Off,
             route: None,
             presented: Presentation::None,
             claimed: None,
             verified: None,
             reported: Vec::new(),
+            passed_over: Vec::new(),
             image: None,
             content_length: None,
             quotas: Vec::new(),
@@ -138,6 +145,18 @@ impl Findings {
         self.verified.as_ref().map(|identity| identity.principal.as_str())
     }
 
+    /// Which pages may read the answer.
+    pub(crate) fn sharing(&self) -> &Sharing {
+        &self.sharing
+    }
+
+    /// The complete answer of a refusal.
+    pub(crate) fn reply(&self, rejection: &Rejection) -> Reply {
+        let mut reply = rejection.reply(self.id, self.dialect());
+        reply.headers.extend(self.sharing.fields());
+        reply
+    }
+
     /// What failed and was only reported.
     pub fn reported(&self) -> &[Rejection] {
         &self.reported
@@ -160,7 +179,8 @@ impl Findings {
     }
 
     fn event(&self, outcome: event::Outcome<'_>) -> Event {
-        let failed: Vec<&str> = self.reported.iter().map(Rejection::reason).collect();
+        let failed = self.reported.iter().chain(&self.passed_over);
+        let failed: Vec<&str> = failed.map(Rejection::reason).collect();
         let issuer = self.verified.as_ref().and_then(|who| who.issuer.as_deref());
         Event::new(&event::Facts {
             request_id: self.id,
@@ -219,7 +239,8 @@ impl Findings {
         outcome
     }
 
-    pub(crate) fn describe(&mut self, head: &RequestHead<'_>) {
+    pub(crate) fn describe(&mut self, head: &RequestHead<'_>, policy: &Policy) {
+        self.sharing = Sharing::of(policy, head.headers);
         let content_type = head.headers.one("content-type").ok().flatten().unwrap_or_default();
         head.method.clone_into(&mut self.method);
         head.target.clone_into(&mut self.target);
@@ -277,6 +298,12 @@ impl Findings {
         self.reported.push(rejection);
     }
 
+    /// A store failed, and the policy lets requests go on all the same. It is no report: the permit is
+    /// an enforced one.
+    pub(crate) fn passed_over(&mut self, rejection: Rejection) {
+        self.passed_over.push(rejection);
+    }
+
     pub(crate) fn refused(self: Box<Self>, rejection: Rejection) -> Refused {
         Refused { rejection, findings: self, body: None }
     }
@@ -321,7 +348,7 @@ impl Refused {
 
     /// The complete answer.
     pub fn reply(&self) -> Reply {
-        self.rejection.reply(self.findings.id, self.findings.dialect())
+        self.findings.reply(&self.rejection)
     }
 
     /// The event.

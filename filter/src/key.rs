@@ -15,7 +15,7 @@ pub use record::{KeyRecord, Signing, Standing};
 pub use ring::{KeyRing, Keys, Unavailable};
 pub use token::TokenId;
 pub use verifier::{KeyDigest, Pepper, hash_at_rest};
-pub(crate) use verifier::{hmac_sha256, keyed_hmac_sha256};
+pub(crate) use verifier::{MacKey, hmac_sha256, keyed_hmac_sha256};
 
 /// Digits of a key id.
 const ID_LEN: usize = 10;

@@ -60,6 +60,7 @@ pub mod algorithm;
 pub mod api_key;
 pub mod body;
 pub mod checks;
+pub mod cors;
 pub mod digest;
 pub mod envelope;
 pub mod event;

@@ -11,9 +11,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-use crate::key::{Environment, KeyId, TokenId, hmac_sha256};
+use crate::key::{Environment, KeyId, MacKey, TokenId};
 use crate::policy::Mode;
 use crate::{Format, UnixMillis};
 
@@ -179,7 +178,7 @@ pub struct Nonce {
 pub struct PermitKey {
     gate: String,
     version: u32,
-    key: Zeroizing<[u8; 32]>,
+    key: MacKey,
 }
 
 /// Why a text is not a permit.
@@ -202,7 +201,7 @@ pub enum Invalid {
 impl PermitKey {
     /// Version `version` of the key of gate `gate`.
     pub fn new(gate: impl Into<String>, version: u32, key: [u8; 32]) -> Self {
-        Self { gate: gate.into(), version, key: Zeroizing::new(key) }
+        Self { gate: gate.into(), version, key: MacKey::new(key) }
     }
 
     /// The gate's name.
@@ -231,7 +230,7 @@ impl PermitKey {
     }
 
     fn mac(&self, json: &[u8]) -> [u8; 32] {
-        hmac_sha256(&self.key, &[VERSION.as_bytes(), b".", json])
+        self.key.mac(&[VERSION.as_bytes(), b".", json])
     }
 }
 

@@ -2,7 +2,6 @@
 
 use http::HeaderName;
 
-use crate::Policy;
 use crate::checks::arrival::Arrival;
 use crate::checks::credential::Authenticated;
 use crate::checks::{admission, client, encoding, framing, image, media_type, permission, query};
@@ -10,23 +9,46 @@ use crate::findings::Findings;
 use crate::inspection::Tail;
 use crate::permit::{Claims, Nonce};
 use crate::policy::Mode;
+use crate::{Policy, Reply};
 
 /// The request may go on: hand the permit to the node, and show the rest of the body to the tail.
 #[must_use]
 pub struct Release {
     /// Proof that every check of head and prefix passed.
     pub permit: Permit,
-    /// Header fields for the answer, if it [tells](tells_quotas) of them: how the client's quotas stand.
-    pub fields: Vec<(HeaderName, String)>,
+    /// Header fields for the answer.
+    pub fields: AnswerFields,
     /// Judges what is still to come.
     pub tail: Tail,
 }
 
-/// Whether an answer of the node with this status tells how the client's quotas stand. A refusal does
-/// not: what the gate finds at the end of a body, the node may find in its place, and the client
-/// must not see a difference.
-pub fn tells_quotas(status: u16) -> bool {
-    status < 400
+/// What a gate adds to an answer.
+#[derive(Clone, Debug, Default)]
+pub struct AnswerFields {
+    /// How the client's quotas stand.
+    pub(crate) quotas: Vec<(HeaderName, String)>,
+    /// Which pages may read it.
+    pub(crate) sharing: Vec<(HeaderName, String)>,
+}
+
+impl AnswerFields {
+    /// The fields of an answer of the node with this status. A refusal does not tell how quotas stand: what
+    /// the gate finds at the end of a body, the node may find in its place, and the client must not see a
+    /// difference.
+    pub fn of(&self, status: u16) -> impl Iterator<Item = &(HeaderName, String)> {
+        let quotas = self.quotas.iter().filter(move |_| status < 400);
+        quotas.chain(&self.sharing)
+    }
+
+    /// Whether no answer gets any.
+    pub fn is_empty(&self) -> bool {
+        self.quotas.is_empty() && self.sharing.is_empty()
+    }
+
+    /// Adds to an answer of the gate's own, given after the head went on.
+    pub fn add_to(&self, reply: &mut Reply) {
+        reply.headers.extend(self.sharing.iter().cloned());
+    }
 }
 
 /// Proof that every check of head and prefix passed.

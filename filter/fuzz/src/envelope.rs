@@ -7,7 +7,7 @@ use filter::envelope::{Boundary, Error, Field, Form, Reader, Sink, Text};
 
 use crate::pieces::{Cut, pieces};
 
-/// The name of the image in both envelopes.
+/// The name of the image in every envelope.
 pub const IMAGE: &str = "file";
 /// The boundary of every multipart body. It begins like what stands in front of it.
 pub const BOUNDARY: &str = "--b";
@@ -99,6 +99,14 @@ pub fn json(body: &[u8], cut: [u8; 2], strict: bool) -> Option<Told> {
     read(body, cut, || Reader::json(form(strict)))
 }
 
+/// What a form of pairs holds, however it is cut; nothing if it is refused.
+///
+/// # Panics
+/// If it matters where it is cut.
+pub fn urlencoded(body: &[u8], cut: [u8; 2], strict: bool) -> Option<Told> {
+    read(body, cut, || Reader::urlencoded(form(strict)))
+}
+
 fn read(body: &[u8], [one, other]: [u8; 2], reader: impl Fn() -> Reader) -> Option<Told> {
     let whole = tell(reader(), [body]);
     assert_eq!(tell(reader(), pieces(body, Cut(one, other))), whole, "it matters where it is cut");
@@ -141,6 +149,7 @@ fn form(strict: bool) -> Arc<Form> {
         multipart: Some(IMAGE.to_owned()),
         multipart_base64: None,
         json: Some(IMAGE.to_owned()),
+        urlencoded: Some(IMAGE.to_owned()),
         fields: FIELDS.map(field).to_vec(),
     })
 }

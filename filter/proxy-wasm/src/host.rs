@@ -61,19 +61,15 @@ pub(crate) fn request_body(start: usize, len: usize) -> Result<Vec<u8>, Status> 
     if bytes.len() == len { Ok(bytes) } else { Err(Status::InternalFailure) }
 }
 
-/// A response head as the host received it.
-pub(crate) struct ResponseHead {
-    /// 0 if the host leaves it out.
-    pub(crate) status: u16,
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
+/// A field of the response's head.
+pub(crate) fn response_field(name: &str) -> Option<String> {
+    let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok()??;
+    Some(String::from_utf8_lossy(&value).into_owned())
 }
 
-/// Reads the response head.
-pub(crate) fn response_head() -> Result<ResponseHead, Status> {
-    let fields = hostcalls::get_map_bytes(MapType::HttpResponseHeaders)?;
-    let status = fields.iter().find(|(name, _)| name == ":status");
-    let status = status.and_then(|(_, value)| str::from_utf8(value).ok()?.parse().ok());
-    Ok(ResponseHead { status: status.unwrap_or(0), fields })
+/// The response's status.
+pub(crate) fn response_status() -> Option<u16> {
+    response_field(":status")?.parse().ok()
 }
 
 /// The host's wall clock.

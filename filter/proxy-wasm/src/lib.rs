@@ -29,6 +29,10 @@ use policies::Policies;
 use pull::Pull;
 use stream::Stream;
 
+/// A request allocates many small things, and this takes the same few steps for each.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None, pull: None }));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use filter::snapshot::{self, Bucket, Content, Statement, Term};
 use filter::{
-    Filter, GateIdentity, KeyId, KeyRecord, KeyRing, Keys, Policy, TokenId, Unavailable, UnixMillis,
+    Clock, Filter, GateIdentity, KeyId, KeyRecord, KeyRing, Keys, Policy, TokenId, Unavailable,
+    UnixMillis,
 };
 
 use crate::host;
@@ -42,14 +43,19 @@ pub(crate) enum NoPolicy {
     Stale,
 }
 
-/// What was read of one epoch. Every request asks the host for the epoch before it looks here.
+/// What was read of one epoch.
 struct Parsed {
-    epoch: u64,
+    term: Term,
+    /// When the host was asked for the term, on the steady clock.
+    asked: u64,
     filter: Filter,
     /// Records that requests were found to name, [`RECORDS_MAX`] at most.
     records: BTreeMap<KeyId, KeyRecord>,
 }
 
+/// How long a VM that is told by others goes on without asking the host for the term, in milliseconds: a
+/// call of the host costs as much as a check, and what it would say is a second old already.
+const TERM_MAX_AGE: u64 = 50;
 /// The most records a VM keeps parsed.
 const RECORDS_MAX: usize = 1024;
 
@@ -84,36 +90,57 @@ impl Policies {
     }
 
     /// The filter to judge a request of `now` by; nothing without a policy that holds.
-    pub(crate) fn filter(&self, now: UnixMillis) -> Result<Filter, NoPolicy> {
+    pub(crate) fn filter(&self, clock: Clock) -> Result<Filter, NoPolicy> {
+        let now = clock.unix;
         match &self.source {
             Source::Fixed { expires_at, .. } if now >= *expires_at => Err(NoPolicy::Stale),
             Source::Fixed { filter, .. } => Ok(filter.clone()),
             Source::Shared { parsed, filled_by } => {
-                let term = host::shared(snapshot::EPOCH).ok_or(NoPolicy::Missing)?;
-                let Term { epoch, expires_at } =
-                    Term::read(&term).map_err(|_| NoPolicy::Missing)?;
-                match expires_at {
+                let mut parsed = parsed.try_borrow_mut().map_err(|_| NoPolicy::Missing)?;
+                let (term, asked) = match &*parsed {
+                    Some(known) if filled_by.is_current(known, clock) => (known.term, known.asked),
+                    _ => (asked_term()?, clock.steady),
+                };
+                match term.expires_at {
                     Some(at) if now >= at => return Err(NoPolicy::Stale),
                     None if *filled_by == FilledBy::Vms => return Err(NoPolicy::Missing),
                     _ => {}
                 }
-                let mut parsed = parsed.try_borrow_mut().map_err(|_| NoPolicy::Missing)?;
-                if let Some(known) = &*parsed
-                    && known.epoch == epoch
+                if let Some(known) = &mut *parsed
+                    && known.term.epoch == term.epoch
                 {
+                    (known.term, known.asked) = (term, asked);
                     return Ok(known.filter.clone());
                 }
-                let policy = host::shared(snapshot::POLICY).ok_or(NoPolicy::Missing)?;
-                let policy = Policy::parse(&policy).map_err(|error| {
-                    host::log(proxy_wasm::types::LogLevel::Error, &error.to_string());
-                    NoPolicy::Missing
-                })?;
-                let filter = Filter::new(policy, Arc::clone(&self.gate), epoch);
-                *parsed = Some(Parsed { epoch, filter: filter.clone(), records: BTreeMap::new() });
+                let filter = parse(&self.gate, term.epoch)?;
+                let records = BTreeMap::new();
+                *parsed = Some(Parsed { term, asked, filter: filter.clone(), records });
                 Ok(filter)
             }
         }
     }
+}
+
+impl FilledBy {
+    /// Whether the term that was read is new enough to go by. The host's own word always counts at once.
+    fn is_current(self, known: &Parsed, clock: Clock) -> bool {
+        let age = clock.steady.saturating_sub(known.asked);
+        self == Self::Vms && age < TERM_MAX_AGE
+    }
+}
+
+fn asked_term() -> Result<Term, NoPolicy> {
+    let term = host::shared(snapshot::EPOCH).ok_or(NoPolicy::Missing)?;
+    Term::read(&term).map_err(|_| NoPolicy::Missing)
+}
+
+fn parse(gate: &Arc<GateIdentity>, epoch: u64) -> Result<Filter, NoPolicy> {
+    let policy = host::shared(snapshot::POLICY).ok_or(NoPolicy::Missing)?;
+    let policy = Policy::parse(&policy).map_err(|error| {
+        host::log(proxy_wasm::types::LogLevel::Error, &error.to_string());
+        NoPolicy::Missing
+    })?;
+    Ok(Filter::new(policy, Arc::clone(gate), epoch))
 }
 
 impl KeyRing for Policies {

@@ -6,12 +6,11 @@ use filter::checks::credential;
 use filter::event::Event;
 use filter::policy::Dialect;
 use filter::rejection::Fault;
-use filter::verdict;
+use filter::verdict::AnswerFields;
 use filter::{
     Clock, GateIdentity, NeedsPrefix, Permit, PermitId, Refused, Rejection, RejectionCache,
     Release, Reply, RequestHead, Step, Tail, Unavailable, drive, permit,
 };
-use http::HeaderName;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType, Status};
@@ -20,7 +19,7 @@ use crate::Plugin;
 use crate::policies::NoPolicy;
 use crate::{clock, host};
 
-/// The fields that are the gate's own, in both directions.
+/// The fields of a request that are the gate's own.
 const OWN_PREFIX: &str = "lunette-";
 
 pub(crate) struct Stream {
@@ -31,8 +30,8 @@ pub(crate) struct Stream {
     dialect: Dialect,
     /// Fields of the head that are not for the node.
     withheld: Vec<String>,
-    /// Header fields for the answer: how the client's quotas stand.
-    fields: Vec<(HeaderName, String)>,
+    /// Header fields for the node's answer.
+    fields: AnswerFields,
 }
 
 enum State {
@@ -91,7 +90,7 @@ impl From<Status> for Stop {
 
 impl Stream {
     pub(crate) fn new(plugin: Rc<Plugin>) -> Self {
-        let (withheld, fields) = (Vec::new(), Vec::new());
+        let (withheld, fields) = (Vec::new(), AnswerFields::default());
         let dialect = Dialect::default();
         Self { plugin, id: PermitId([0; 16]), state: State::Start, dialect, withheld, fields }
     }
@@ -101,7 +100,7 @@ impl Stream {
         self.id = PermitId(seed);
         let Plugin { policies, cache, metrics, .. } = &*self.plugin;
         let clock = clock::clock()?;
-        let filter = policies.filter(clock.unix)?;
+        let filter = policies.filter(clock)?;
         let head = host::request_head()?.ok_or(Stop::Host)?;
         let names = head.headers.iter().map(|(name, _)| name);
         self.withheld = names.filter(|name| is_withheld(name)).map(str::to_owned).collect();
@@ -117,7 +116,7 @@ impl Stream {
         let step = filter.begin(clock, seed).head(&head, policies, &mut cache);
         metrics.tell(cache.counters());
         drop(cache);
-        self.follow(step, 0, end_of_stream)
+        self.follow(step, Some(clock), 0, end_of_stream)
     }
 
     fn body(&mut self, size: usize, end_of_stream: bool) -> Result<Action, Stop> {
@@ -125,7 +124,7 @@ impl Stream {
             State::Prefix { prefix, seen } => {
                 // A held body grows in the host's buffer: only its end is new.
                 let chunk = host::request_body(seen, size.saturating_sub(seen))?;
-                self.follow(prefix.chunk(&chunk), size, end_of_stream)
+                self.follow(prefix.chunk(&chunk), None, size, end_of_stream)
             }
             State::Tail(mut tail) => {
                 let passed = pass(&mut tail, size, end_of_stream);
@@ -144,10 +143,17 @@ impl Stream {
     }
 
     /// Does what the filter needs next, once `seen` bytes of what the host holds were judged.
-    fn follow(&mut self, mut step: Step, seen: usize, end_of_stream: bool) -> Result<Action, Stop> {
+    fn follow(
+        &mut self,
+        mut step: Step,
+        clock: Option<Clock>,
+        seen: usize,
+        end_of_stream: bool,
+    ) -> Result<Action, Stop> {
         if matches!(step, Step::NeedsAnswer(_)) {
-            // Only then: each call of the host is a good part of what a request costs here.
-            step = drive(step, self.plugin.store()?, clock::clock()?);
+            // Only then, and once: each call of the host is a good part of what a request costs here.
+            let clock = clock.map_or_else(clock::clock, Ok)?;
+            step = drive(step, self.plugin.store()?, clock);
         }
         match step {
             Step::NeedsPrefix(prefix) if end_of_stream => Err(prefix.end().into()),
@@ -176,15 +182,16 @@ impl Stream {
     fn settle(&mut self, outcome: Result<Action, Stop>) -> Action {
         outcome.unwrap_or_else(|stop| {
             self.state = State::Answered;
-            // Some hosts show the filter its own answer again; it says itself how quotas stand.
-            self.fields.clear();
+            // Some hosts show the filter its own answer again, which has them already.
+            let fields = std::mem::take(&mut self.fields);
             if let Stop::Refused(refused) = &stop {
                 self.tell(|| refused.event());
                 if refused.knows_its_body() {
                     self.remember(|cache, clock| refused.remember(cache, clock));
                 }
             }
-            let (reply, code, reason) = stop.answer(self.id, self.dialect);
+            let (mut reply, code, reason) = stop.answer(self.id, self.dialect);
+            fields.add_to(&mut reply);
             host::record_refusal(code, reason, self.id);
             host::send(&reply);
             Action::Pause
@@ -285,18 +292,21 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let Ok(host::ResponseHead { status, fields }) = host::response_head() else {
-            return Action::Continue;
-        };
-        for (name, value) in fields.iter().filter(|(name, _)| name.starts_with(OWN_PREFIX)) {
-            if name == permit::VERDICT_HEADER {
-                self.heed(&String::from_utf8_lossy(value));
-            }
+        // The node tells its gate in this one field. Where it is not there, asking for it alone does not enter
+        // the VM again, as reading the whole head does.
+        if let Some(verdict) = host::response_field(permit::VERDICT_HEADER) {
+            self.heed(&verdict);
             // A field that cannot be removed stays; it carries no secret of the client's.
-            let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+            let _ =
+                hostcalls::remove_map_value(MapType::HttpResponseHeaders, permit::VERDICT_HEADER);
         }
-        for (name, value) in self.fields.iter().filter(|_| verdict::tells_quotas(status)) {
-            let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, name.as_str(), value);
+        if !self.fields.is_empty()
+            && let Some(status) = host::response_status()
+        {
+            for (name, value) in self.fields.of(status) {
+                let _ =
+                    hostcalls::add_map_value(MapType::HttpResponseHeaders, name.as_str(), value);
+            }
         }
         Action::Continue
     }

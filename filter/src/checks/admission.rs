@@ -78,6 +78,11 @@ impl Error {
     pub(crate) fn is_a_quota(&self) -> bool {
         matches!(self, Self::Exceeded { .. })
     }
+
+    /// Whether it is the store that fails, and not the request.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
 }
 
 fn exceeded(quota: &Remaining, signed: bool) -> String {

@@ -91,6 +91,7 @@ impl Content {
             Media::Image(format) => (Reader::raw(), Some(format)),
             Media::Form(boundary) => (Reader::form(boundary, form()), None),
             Media::Json => (Reader::json(form()), None),
+            Media::Urlencoded => (Reader::urlencoded(form()), None),
             Media::Nothing => (Reader::raw(), None),
         };
         let image = Image {

@@ -14,6 +14,8 @@ pub enum Media {
     Form(Boundary),
     /// `application/json`.
     Json,
+    /// `application/x-www-form-urlencoded`.
+    Urlencoded,
     /// There is none, and whatever type it is said to have, nothing is of it.
     Nothing,
 }
@@ -41,6 +43,7 @@ impl Declared {
         match (self.media, route.form.as_deref()) {
             (Media::Form(_), Some(form)) => form.multipart_bytes(image),
             (Media::Json, Some(form)) => form.json_bytes(image),
+            (Media::Urlencoded, Some(form)) => form.urlencoded_bytes(image),
             (Media::Image(_) | Media::Nothing, _) | (_, None) => image,
         }
     }
@@ -73,9 +76,9 @@ pub enum Error {
         /// What the route takes.
         accepted: String,
     },
-    /// The route takes JSON, but not with this parameter.
-    #[error("Content-Type is JSON: expected no parameter but charset=utf-8")]
-    JsonParameter {
+    /// The route takes the type, but not with this parameter.
+    #[error("Content-Type: expected no parameter but charset=utf-8")]
+    Parameter {
         /// What the route takes.
         accepted: String,
     },
@@ -88,7 +91,7 @@ impl Error {
             Self::Missing { accepted }
             | Self::NotAccepted { accepted }
             | Self::Boundary { accepted, .. }
-            | Self::JsonParameter { accepted } => accepted.clone(),
+            | Self::Parameter { accepted } => accepted.clone(),
         }
     }
 }
@@ -98,6 +101,7 @@ pub const VALUE_MAX: usize = 256;
 
 const MULTIPART: &str = "multipart/form-data";
 const JSON: &str = "application/json";
+const URLENCODED: &str = "application/x-www-form-urlencoded";
 
 /// Checks `Content-Type` against the route. Image types define no parameters, so theirs are ignored.
 pub(crate) fn check(route: &Route, headers: &Headers) -> Result<Declared, Error> {
@@ -126,12 +130,14 @@ pub(crate) fn of(route: &Route, value: &[u8]) -> Result<Declared, Error> {
             .map_err(|error| Error::Boundary { error, accepted: accepted(route) })?;
         return Ok(Declared { media: Media::Form(boundary) });
     }
-    if is(JSON) && form.is_some_and(|form| form.json.is_some()) {
-        return if is_utf8(value) {
-            Ok(Declared { media: Media::Json })
-        } else {
-            Err(Error::JsonParameter { accepted: accepted(route) })
-        };
+    let json = (JSON, Media::Json, form.is_some_and(|form| form.json.is_some()));
+    let urlencoded =
+        (URLENCODED, Media::Urlencoded, form.is_some_and(|form| form.urlencoded.is_some()));
+    for (name, media, is_taken) in [json, urlencoded] {
+        if is(name) && is_taken {
+            let declared = is_utf8(value).then_some(Declared { media });
+            return declared.ok_or_else(|| Error::Parameter { accepted: accepted(route) });
+        }
     }
     let format = std::str::from_utf8(essence).ok().and_then(Format::from_media_type);
     match format {
@@ -147,12 +153,13 @@ fn accepted(route: &Route) -> String {
     let form = route.form.as_deref();
     let multipart = form.and_then(|form| form.multipart.as_ref()).map(|_| MULTIPART);
     let json = form.and_then(|form| form.json.as_ref()).map(|_| JSON);
+    let urlencoded = form.and_then(|form| form.urlencoded.as_ref()).map(|_| URLENCODED);
     let images = route.formats.iter().map(|format| format.media_type());
-    images.chain(multipart).chain(json).collect::<Vec<_>>().join(", ")
+    images.chain(multipart).chain(json).chain(urlencoded).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a media type says nothing of its characters but that they are UTF-8. JSON defines no
-/// parameter at all (RFC 8259 §11), but many clients write this one.
+/// Whether a media type says nothing of its characters but that they are UTF-8. Neither JSON (RFC 8259 §11)
+/// nor a form of pairs has a parameter at all, but many clients write this one.
 fn is_utf8(value: &[u8]) -> bool {
     Parameterised::parse(value).is_some_and(|parsed| {
         parsed
@@ -226,11 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn pairs_are_taken_where_the_route_takes_them() {
+        let form = json!({ "urlencoded": "image" });
+        for value in [URLENCODED, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
+            assert_eq!(judge(form.clone(), Some(value)), Ok(Media::Urlencoded), "{value}");
+        }
+        let refused = judge(form, Some("application/x-www-form-urlencoded; charset=gbk"));
+        assert!(matches!(refused, Err(Error::Parameter { .. })), "{refused:?}");
+    }
+
+    #[test]
     fn an_error_and_accept_list_all_that_the_route_takes() {
         for (form, accepted) in [
             (Value::Null, IMAGES.to_owned()),
             (json!({ "multipart": "file" }), format!("{IMAGES}, multipart/form-data")),
             (json!({ "json": "image" }), format!("{IMAGES}, application/json")),
+            (json!({ "urlencoded": "image" }), format!("{IMAGES}, {URLENCODED}")),
             (both(), format!("{IMAGES}, multipart/form-data, application/json")),
         ] {
             let error = judge(form, None).unwrap_err();
@@ -254,7 +272,7 @@ mod tests {
             "application/json; charset",
         ] {
             let refused = judge(both(), Some(value));
-            assert!(matches!(refused, Err(Error::JsonParameter { .. })), "{value}");
+            assert!(matches!(refused, Err(Error::Parameter { .. })), "{value}");
         }
     }
 }

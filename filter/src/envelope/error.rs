@@ -78,6 +78,17 @@ pub enum Error {
         /// What was expected there.
         expected: &'static str,
     },
+    /// A form of pairs is malformed.
+    #[error("the form is malformed at byte {at}: expected {expected}")]
+    Urlencoded {
+        /// The offset of the byte that does not fit.
+        at: u64,
+        /// What was expected there.
+        expected: &'static str,
+    },
+    /// A form of pairs ends inside a name or an escape.
+    #[error("the form ends inside a name or an escape: expected name=value, with one & in between")]
+    UrlencodedEnds,
     /// A member is neither text, nor a number, nor true or false.
     #[error("\"{name}\" is {found}: expected a string, a number, true or false")]
     NotFlat {

@@ -24,7 +24,9 @@ pub struct Form {
     pub multipart_base64: Option<String>,
     /// The name of the member with the image, if `application/json` is taken.
     pub json: Option<String>,
-    /// The text fields of both, at most [`FIELDS_MAX`]; others are not looked at.
+    /// The name of the field with the image in base64, if `application/x-www-form-urlencoded` is taken.
+    pub urlencoded: Option<String>,
+    /// The text fields of all, at most [`FIELDS_MAX`]; others are not looked at.
     pub fields: Vec<Field>,
 }
 
@@ -41,11 +43,19 @@ impl Form {
         in_base64(image).saturating_add(self.envelope_bytes(6))
     }
 
+    /// The longest form of pairs with an image of `image` bytes: three characters for one that is escaped.
+    /// Of base64 that is one in 32, by chance; there is room for twice as many.
+    pub(crate) fn urlencoded_bytes(&self, image: u64) -> u64 {
+        let base64 = in_base64(image);
+        base64.saturating_add(base64.div_ceil(8)).saturating_add(self.envelope_bytes(3))
+    }
+
     /// The longest body with an image of `image` bytes.
     pub(crate) fn longest(&self, image: u64) -> u64 {
         let multipart = self.multipart.as_ref().map(|_| self.multipart_bytes(image));
         let json = self.json.as_ref().map(|_| self.json_bytes(image));
-        multipart.max(json).unwrap_or(image)
+        let urlencoded = self.urlencoded.as_ref().map(|_| self.urlencoded_bytes(image));
+        multipart.max(json).max(urlencoded).unwrap_or(image)
     }
 
     /// What stands before the image, as much for what surrounds the texts, and the texts, where a byte

@@ -39,6 +39,10 @@ impl Members {
         Self::new(form, |form| form.json.as_ref(), |_| None)
     }
 
+    pub(super) fn of_urlencoded(form: Arc<Form>) -> Self {
+        Self::new(form, |form| form.urlencoded.as_ref(), |_| None)
+    }
+
     fn new(
         form: Arc<Form>,
         image_name: fn(&Form) -> Option<&String>,

@@ -1,7 +1,7 @@
-//! The envelope that a body wraps its image in: none, `multipart/form-data` (RFC 7578), or a flat
-//! JSON object with the image as base64 (RFC 8259).
+//! The envelope that a body wraps its image in: none, `multipart/form-data` (RFC 7578), a flat JSON object
+//! with the image as base64 (RFC 8259), or a form of pairs with it (`application/x-www-form-urlencoded`).
 //!
-//! One [`Reader`] takes all three apart, piece by piece and in bounded memory; where the body is cut
+//! One [`Reader`] takes all of them apart, piece by piece and in bounded memory; where the body is cut
 //! makes no difference to what it tells its [`Sink`]. A gate and the node behind it read with this
 //! parser and with nothing else: two parsers would one day see two images. For the same reason it is
 //! strict. What another reader could take in another way is refused, also where a specification asks
@@ -28,6 +28,7 @@ mod string;
 mod tests;
 mod text;
 mod token;
+mod urlencoded;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ enum Envelope {
     Raw { begun: bool },
     Multipart(Box<multipart::Parser>),
     Json(Box<json::Parser>),
+    Urlencoded(Box<urlencoded::Parser>),
     Over,
 }
 
@@ -67,6 +69,7 @@ impl Reader {
     /// The most that one takes in bytes, with what is boxed.
     pub(crate) const SIZE_MAX: usize = {
         let (multipart, json) = (size_of::<multipart::Parser>(), size_of::<json::Parser>());
+        assert!(size_of::<urlencoded::Parser>() <= json, "or it is the largest");
         size_of::<Self>() + if multipart > json { multipart } else { json }
     };
 
@@ -83,6 +86,11 @@ impl Reader {
     /// A reader of a JSON body with the members of `form`.
     pub fn json(form: Arc<Form>) -> Self {
         Self::of(Envelope::Json(Box::new(json::Parser::new(form))))
+    }
+
+    /// A reader of a form of pairs with the fields of `form`.
+    pub fn urlencoded(form: Arc<Form>) -> Self {
+        Self::of(Envelope::Urlencoded(Box::new(urlencoded::Parser::new(form))))
     }
 
     fn of(envelope: Envelope) -> Self {
@@ -109,6 +117,7 @@ impl Reader {
             }
             Envelope::Multipart(parser) => Ok(parser.end()?),
             Envelope::Json(parser) => Ok(parser.end()?),
+            Envelope::Urlencoded(parser) => parser.end(sink),
             Envelope::Over => Err(Error::AfterEnd.into()),
         }
     }
@@ -143,6 +152,7 @@ impl Reader {
             }
             Envelope::Multipart(parser) => parser.push(at, bytes, sink),
             Envelope::Json(parser) => parser.push(at, bytes, sink),
+            Envelope::Urlencoded(parser) => parser.push(at, bytes, sink),
             Envelope::Over => Err(Error::AfterEnd.into()),
         }
     }
@@ -155,6 +165,7 @@ impl Envelope {
             Self::Raw { .. } | Self::Over => Ok(()),
             Self::Multipart(parser) => parser.members().require_image(),
             Self::Json(parser) => parser.members().require_image(),
+            Self::Urlencoded(parser) => parser.members().require_image(),
         }
     }
 }

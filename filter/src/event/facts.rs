@@ -41,7 +41,7 @@ pub struct Facts<'a> {
     pub mode: Mode,
     /// How the inspection ended.
     pub outcome: Outcome<'a>,
-    /// The codes of the checks that failed and were only reported.
+    /// The codes of the checks that failed and were only reported, or passed over by the policy's leave.
     pub failed: &'a [&'a str],
     /// What the signature leaves uncovered.
     pub weaker: Weaker,

@@ -89,7 +89,7 @@ pub struct Event {
     reason: Option<Text<NAME_MAX>>,
     /// The status of a refusal.
     status: Option<u16>,
-    /// The codes of the checks that failed and were only reported.
+    /// The codes of the checks that failed and were only reported, or passed over by the policy's leave.
     #[cfg_attr(feature = "schema", schemars(length(max = FAILED_MAX)))]
     failed: Vec<Text<NAME_MAX>>,
     /// What the signature leaves uncovered.

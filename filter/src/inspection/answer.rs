@@ -75,6 +75,10 @@ impl NeedsAnswer {
                 let admitted = admission::check(answer, false);
                 match inspection.findings.saw("admission", admitted) {
                     Ok(admitted) => inspection.admitted(*judged, admitted),
+                    Err(error) if inspection.passes_over(&error, &lookup, &judged.1) => {
+                        inspection.findings.passed_over(error.into());
+                        inspection.admitted(*judged, admission::Admitted::default())
+                    }
                     Err(error) if inspection.reports_quota(&error, &judged.0.route, &judged.1) => {
                         inspection.findings.report(error.into());
                         match lookup.nonce_alone() {
@@ -88,9 +92,16 @@ impl NeedsAnswer {
             }
             Then::Pay(body, within) => {
                 let paid = admission::check(answer, body.evidence.has_nonce());
-                let (Lookup::Take { charges } | Lookup::Admit { charges, .. }) = lookup;
                 match inspection.findings.saw("price", paid) {
-                    Ok(paid) => NeedsPrefix::new(inspection, body).paid(within, charges, paid),
+                    Ok(paid) => {
+                        let (Lookup::Take { charges } | Lookup::Admit { charges, .. }) = lookup;
+                        NeedsPrefix::new(inspection, body).paid(within, charges, paid)
+                    }
+                    Err(error) if inspection.passes_over(&error, &lookup, &body.evidence.who) => {
+                        inspection.findings.passed_over(error.into());
+                        let unpaid = admission::Admitted::default();
+                        NeedsPrefix::new(inspection, body).paid(within, vec![], unpaid)
+                    }
                     Err(error)
                         if inspection.reports_quota(&error, &body.route, &body.evidence.who) =>
                     {

@@ -11,6 +11,7 @@ use crate::checks::{
     admission, backoff, client, encoding, framing, length, media_type, permission, query,
     remembered, route, target,
 };
+use crate::cors;
 use crate::key::KeyRing;
 use crate::rejection_cache::{Entry, Hit, RejectionCache};
 use crate::verdict::HeadEvidence;
@@ -39,7 +40,7 @@ impl NeedsHead {
         cache: &mut RejectionCache,
     ) -> Step {
         let mut inspection = self.0;
-        inspection.findings.describe(head);
+        inspection.findings.describe(head, &inspection.filter.policy);
         // Free: the bytes are here already.
         match inspection.plain(head) {
             Ok(plain) if plain.route.anonymous => {
@@ -72,6 +73,9 @@ impl Inspection {
         let (policy, findings) = (&self.filter.policy, &mut self.findings);
         let framed = findings.saw("framing", framing::check(head))?;
         let target = findings.saw("path", target::check(head.target))?;
+        if let Some(preflight) = cors::preflight(policy, head, target.path(), findings.sharing()) {
+            return Err(preflight.into());
+        }
         let route = findings.saw("route", route::check(policy, head.method, target))?;
         findings.route(route);
         let client = address::client(head.peer, head.headers, &policy.trusted_proxies);

@@ -19,8 +19,8 @@ use crate::checks::admission;
 use crate::checks::credential::{Authenticated, By};
 use crate::findings::{Findings, Refused};
 use crate::gate::GateIdentity;
-use crate::permit::PermitId;
-use crate::policy::Mode;
+use crate::permit::{Credential, PermitId};
+use crate::policy::{Mode, OnStoreFailure};
 use crate::store::{Lookup, Store};
 use crate::verdict::Release;
 use crate::{Clock, Policy, Rejection, Route};
@@ -112,6 +112,16 @@ impl Inspection {
     /// is not.
     fn reports_quota(&self, error: &admission::Error, route: &Route, who: &Authenticated) -> bool {
         error.is_a_quota() && who.is_verified() && self.reports(route)
+    }
+
+    /// Whether a store that fails is passed over: by the policy's leave, and only where it was asked
+    /// about quotas and nothing else, of somebody who is known.
+    fn passes_over(&self, error: &admission::Error, lookup: &Lookup, who: &Authenticated) -> bool {
+        let by_leave = self.filter.policy.on_store_failure == OnStoreFailure::Allow;
+        by_leave
+            && error.is_of_the_store()
+            && !lookup.has_nonce()
+            && who.credential != Credential::Unverified
     }
 
     fn ask(self, lookup: Lookup, then: Then) -> Step {

@@ -14,7 +14,7 @@ use crate::policy::BodyRule;
 use crate::quota::Charge;
 use crate::signature::BodyMac;
 use crate::store::{FirstUse, Lookup};
-use crate::verdict::{HeadEvidence, Paid, Permit, Release};
+use crate::verdict::{AnswerFields, HeadEvidence, Paid, Permit, Release};
 use crate::{ImageHeader, Rejection, Route};
 
 /// Waiting for the beginning of the body, up to the end of the image header; on a route that holds
@@ -188,7 +188,8 @@ impl Inspection {
         let name = evidence.who.remembered_name(&route, self.filter.epoch);
         let policy = &self.filter.policy;
         let permit = Permit::new(&evidence, paid, &arrival, policy, &self.findings);
-        let fields = evidence.admitted.fields();
+        let (quotas, sharing) = (evidence.admitted.fields(), self.findings.sharing().fields());
+        let fields = AnswerFields { quotas, sharing };
         let findings = self.findings;
         Release { permit, fields, tail: Tail::new(Box::new(arrival), findings, charges, name) }
     }

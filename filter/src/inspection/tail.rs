@@ -46,7 +46,7 @@ impl Tail {
 
     /// The complete answer, if the body is refused now.
     pub fn reply(&self, rejection: &Rejection) -> Reply {
-        rejection.reply(self.findings.id(), self.findings.dialect())
+        self.findings.reply(rejection)
     }
 
     /// What was found out about the request, for the event.

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{KeyId, hmac_sha256};
+use super::{KeyId, MacKey};
 use crate::signature::Scheme;
 
 /// What a client secret is for: another label gives another secret.
@@ -16,13 +16,13 @@ const LABEL: &[u8] = b"lunette-sign-v1";
 /// `Serialize`.
 pub struct RealmKey {
     version: u32,
-    key: Zeroizing<[u8; 32]>,
+    key: MacKey,
 }
 
 impl RealmKey {
     /// Version `version` of a realm's key.
     pub fn new(version: u32, key: [u8; 32]) -> Self {
-        Self { version, key: Zeroizing::new(key) }
+        Self { version, key: MacKey::new(key) }
     }
 
     /// Which version this is; a key record names the one that derives its secret.
@@ -41,7 +41,7 @@ impl RealmKey {
             info.extend_from_slice(&(part.len() as u64).to_be_bytes());
             info.extend_from_slice(part);
         }
-        Zeroizing::new(hmac_sha256(&self.key, &[&info, &[1]]))
+        Zeroizing::new(self.key.mac(&[&info, &[1]]))
     }
 }
 

@@ -11,22 +11,22 @@ pub trait KeyDigest {
 }
 
 /// The host secret that keeps published key records useless to whoever reads them.
-pub struct Pepper(Zeroizing<[u8; 32]>);
+pub struct Pepper(MacKey);
 
 impl Pepper {
     /// Wraps the 32 secret bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(MacKey::new(bytes))
     }
 
     /// The verifier of a key whose secret was hashed at rest: HMAC(pepper, hash).
     pub fn verifier_of_hash(&self, hash: &[u8; 32]) -> [u8; 32] {
-        hmac_sha256(&self.0, &[hash])
+        self.0.mac(&[hash])
     }
 
     /// A secret of this gate that is used for `label` and for nothing else.
     pub(crate) fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(hmac_sha256(&self.0, &[b"lunette ", label.as_bytes()]))
+        Zeroizing::new(self.0.mac(&[b"lunette ", label.as_bytes()]))
     }
 }
 
@@ -42,13 +42,28 @@ pub fn hash_at_rest(secret: &[u8]) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 
-/// HMAC-SHA256 (RFC 2104) over the concatenation of `parts`.
-pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = keyed_hmac_sha256(key);
-    for part in parts {
-        mac.update(part);
+/// A key that is used again and again, as HMAC keeps it between messages: with both pads hashed, which is
+/// half of what a short message costs. It is wiped when dropped.
+pub(crate) struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    pub(crate) fn new(key: [u8; 32]) -> Self {
+        Self(keyed_hmac_sha256(&*Zeroizing::new(key)))
     }
-    mac.finalize().into_bytes().into()
+
+    /// HMAC-SHA256 over the concatenation of `parts`.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104) over the concatenation of `parts`, with a key that is used once.
+pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    MacKey(keyed_hmac_sha256(key)).mac(parts)
 }
 
 /// HMAC-SHA256 under a key of any length, to be fed piece by piece.

@@ -24,7 +24,9 @@ use crate::signature::Schemes;
 use crate::store::Sizes;
 
 pub use error::PolicyError;
-pub use quotas::{SharedQuota, SharedSubject, Tier, TierQuota, TierSubject};
+pub use quotas::{
+    OnStoreFailure, Priority, SharedQuota, SharedSubject, Tier, TierQuota, TierSubject,
+};
 pub use route::{
     BodyRule, Dialect, HELD_BODY_MAX, HELD_BYTES_MAX, ImageLimits, Mode, Route, SCANS_DEFAULT,
     SCANS_MAX, SignatureRule, WEIGHT_MAX,
@@ -56,6 +58,8 @@ pub struct Policy {
     pub schemes: Schemes,
     /// How many nonces a gate remembers.
     pub replay_nonces: u32,
+    /// What becomes of a request whose quotas cannot be looked up.
+    pub on_store_failure: OnStoreFailure,
     /// When failed credentials from one network are answered 429.
     pub failures: Failures,
     /// Quotas that do not ask who a request is from.
@@ -64,6 +68,8 @@ pub struct Policy {
     pub tiers: BTreeMap<String, Tier>,
     /// Whose tokens are taken.
     pub issuers: Vec<Issuer>,
+    /// The origins whose pages may read the answers.
+    pub origins: Vec<String>,
     /// What may pass although checks failed.
     pub report: Option<Report>,
     /// The routes; anything else does not exist.

@@ -18,14 +18,17 @@ use crate::checks::{
 };
 use crate::permit::PermitId;
 use crate::policy::Dialect;
-use crate::{body, image, permit, signature};
+use crate::{body, cors, image, permit, signature};
 
 pub use fault::Fault;
 
 /// What the `type` of a problem starts with; the code follows.
 pub const TYPE_PREFIX: &str = "urn:lunette:problem:";
 
-/// Why a request was rejected.
+/// Names a request in every answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why a request went no further.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Rejection {
     /// See [`framing`].
@@ -37,6 +40,9 @@ pub enum Rejection {
     /// See [`route`].
     #[error(transparent)]
     Route(#[from] route::Error),
+    /// See [`cors`].
+    #[error(transparent)]
+    Preflight(#[from] cors::Preflight),
     /// See [`query`].
     #[error(transparent)]
     Query(#[from] query::Error),
@@ -138,6 +144,11 @@ impl Rejection {
     /// The complete answer.
     pub fn reply(&self, request_id: PermitId, dialect: Dialect) -> Reply {
         let (status, code) = self.outcome();
+        if let Self::Preflight(preflight) = self {
+            let id = (REQUEST_ID, crate::hex::encode(&request_id.0));
+            let headers = preflight.fields().into_iter().chain([id]).collect();
+            return Reply { status, headers, body: Vec::new() };
+        }
         let mut reply = problem(status, code, &self.detail(), request_id, dialect);
         reply.headers.extend(self.fields(status));
         reply
@@ -229,7 +240,7 @@ pub fn problem(
         (CONTENT_TYPE, "application/problem+json".to_owned()),
         (CACHE_CONTROL, "no-store".to_owned()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (HeaderName::from_static("x-request-id"), request_id),
+        (REQUEST_ID, request_id),
     ];
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.push((RETRY_AFTER, "1".to_owned()));

@@ -8,7 +8,7 @@ use crate::checks::{
     admission, arrival, backoff, client, content, credential, encoding, framing, length,
     media_type, permission, query, route, target,
 };
-use crate::{body, envelope, image, jwt, permit, signature};
+use crate::{body, cors, envelope, image, jwt, permit, signature};
 
 /// A status, and a stable code that clients and vectors match on.
 type Outcome = (StatusCode, &'static str);
@@ -25,6 +25,7 @@ impl Rejection {
                 route::Error::Unknown => (S::NOT_FOUND, "route-unknown"),
                 route::Error::Method { .. } => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
             },
+            Self::Preflight(cors::Preflight { .. }) => (S::NO_CONTENT, "preflight"),
             Self::Query(error) => match error {
                 query::Error::Malformed { .. } => (S::BAD_REQUEST, "query-malformed"),
                 query::Error::Parameter(error) => envelope_outcome(error),
@@ -36,7 +37,7 @@ impl Rejection {
                 media_type::Error::Missing { .. } => {
                     (S::UNSUPPORTED_MEDIA_TYPE, "media-type-missing")
                 }
-                media_type::Error::NotAccepted { .. } | media_type::Error::JsonParameter { .. } => {
+                media_type::Error::NotAccepted { .. } | media_type::Error::Parameter { .. } => {
                     (S::UNSUPPORTED_MEDIA_TYPE, "media-type-not-accepted")
                 }
                 media_type::Error::Boundary { .. } => (S::BAD_REQUEST, "multipart-boundary"),
@@ -142,6 +143,7 @@ fn envelope_outcome(error: &envelope::Error) -> Outcome {
         | E::Disposition { .. }
         | E::FormEnds => (S::BAD_REQUEST, "multipart-malformed"),
         E::Json { .. } | E::JsonEnds => (S::BAD_REQUEST, "json-malformed"),
+        E::Urlencoded { .. } | E::UrlencodedEnds => (S::BAD_REQUEST, "urlencoded-malformed"),
         E::Base64 { .. } | E::DataUrl { .. } => (S::BAD_REQUEST, "base64-malformed"),
         E::ImageType { .. } => (S::UNSUPPORTED_MEDIA_TYPE, "media-type-not-accepted"),
         E::ImageTooLate { .. } => (S::BAD_REQUEST, "file-too-late"),

@@ -45,6 +45,11 @@ pub enum Lookup {
 }
 
 impl Lookup {
+    /// Whether it asks about a nonce.
+    pub(crate) fn has_nonce(&self) -> bool {
+        matches!(self, Self::Admit { nonce: Some(_), .. })
+    }
+
     /// The same question about the nonce and nothing else, if it asks about both.
     pub(crate) fn nonce_alone(self) -> Option<Self> {
         match self {

@@ -57,9 +57,11 @@ fn a_policy_with_every_field_fits_the_schema() {
     let mut policy = read(SHIPPED);
     for (field, value) in [
         ("trusted_proxies", json!(["10.0.0.0/8"])),
+        ("origins", json!(["https://app.example"])),
         ("skew", json!("60s")),
         ("schemes", json!(["simple", "cloudflare-timed"])),
         ("replay", json!({ "nonces": 131_072 })),
+        ("on_store_failure", json!("allow")),
         ("failures", json!({ "limit": 60, "window": "60s", "verifications": 20 })),
         ("report", json!({ "until": "2026-12-24T00:00:00Z", "requests": 1, "window": "1m" })),
         (
@@ -91,13 +93,19 @@ fn a_policy_with_every_field_fits_the_schema() {
         "name": "page", "path": "/page", "scopes": [], "anonymous": true, "dialect": "lunette",
         "clients": { "allow": ["192.0.2.0/24"] },
     });
+    for (field, value) in [("concurrent", json!(4)), ("priority", json!("high"))] {
+        policy["tiers"]["free"][field] = value;
+    }
     let schema = filter::policy::schema();
     for field in schema["properties"].as_object().unwrap().keys() {
         assert!(policy.get(field).is_some(), "{field} is not tried");
     }
-    for (definition, pointer) in
-        [("Form", "/routes/0/form"), ("Field", "/routes/0/form/fields/0"), ("Page", "/pages/0")]
-    {
+    for (definition, pointer) in [
+        ("Form", "/routes/0/form"),
+        ("Field", "/routes/0/form/fields/0"),
+        ("Page", "/pages/0"),
+        ("Tier", "/tiers/free"),
+    ] {
         for field in schema["$defs"][definition]["properties"].as_object().unwrap().keys() {
             let tried = policy.pointer(pointer).unwrap().get(field);
             assert!(tried.is_some(), "{pointer}/{field} is not tried");
@@ -113,6 +121,7 @@ fn a_policy_with_every_field_fits_the_schema() {
 fn form() -> Value {
     json!({
         "multipart": "file", "multipart_base64": "file_b64", "json": "image",
+        "urlencoded": "image",
         "fields": [{
             "name": "output", "max_bytes": 16, "text": "token", "values": ["cutout", "mask"],
             "required": false,

@@ -5,6 +5,7 @@ mod json;
 mod multipart;
 mod properties;
 pub(super) mod record;
+mod urlencoded;
 pub(super) mod write;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ fn form() -> Arc<Form> {
         multipart: Some("file".to_owned()),
         multipart_base64: None,
         json: Some("image".to_owned()),
+        urlencoded: Some("image".to_owned()),
         fields: vec![
             field("output", 16, Text::Token, &["cutout", "mask", "maskable"], false),
             field("size", 8, Text::Token, &[], false),
@@ -76,6 +78,10 @@ fn read_form(body: &[u8]) -> Result<Vec<Call>, Error> {
 
 fn read_json(body: &str) -> Result<Vec<Call>, Error> {
     read(|| Reader::json(form()), body.as_bytes())
+}
+
+fn read_urlencoded(body: &str) -> Result<Vec<Call>, Error> {
+    read(|| Reader::urlencoded(form()), body.as_bytes())
 }
 
 fn image(declared: Option<Format>, at: u64, bytes: &[u8]) -> Vec<Call> {

@@ -82,6 +82,7 @@ fn there_are_no_more_parts_than_the_form_has_names() {
         multipart: Some("file".to_owned()),
         multipart_base64: None,
         json: None,
+        urlencoded: None,
         fields: (0..33).map(field).collect(),
     });
     let reader = || Reader::form(boundary(BOUNDARY), Arc::clone(&form));

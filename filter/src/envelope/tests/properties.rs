@@ -96,8 +96,13 @@ fn without_offsets(calls: Vec<Call>) -> Vec<Call> {
     calls.into_iter().map(without).collect()
 }
 
-fn readers() -> [fn() -> Reader; 3] {
-    [Reader::raw, || Reader::form(boundary(BOUNDARY), form()), || Reader::json(form())]
+fn readers() -> [fn() -> Reader; 4] {
+    [
+        Reader::raw,
+        || Reader::form(boundary(BOUNDARY), form()),
+        || Reader::json(form()),
+        || Reader::urlencoded(form()),
+    ]
 }
 
 /// Pieces that bodies are made of.
@@ -135,6 +140,12 @@ const SNIPPETS: &[&str] = &[
     "e",
     "true",
     "null",
+    "image=",
+    "size=",
+    "&",
+    "%2",
+    "%3D",
+    "+",
     "[",
     " ",
     "\u{e9}",
@@ -203,6 +214,30 @@ proptest! {
     }
 
     #[test]
+    fn pairs_that_are_written_are_read(
+        bytes in image_bytes(),
+        url in proptest::option::of(Just(Format::Webp)),
+        texts in texts(),
+        place in any::<Index>(),
+        escaped in proptest::collection::vec(any::<bool>(), 0..300),
+        cuts in cuts(),
+    ) {
+        let before = place.index(texts.len() + 1);
+        let prefix = url.map_or("", |_| "data:image/webp;base64,");
+        let image = format!("{prefix}{}", base64(&bytes));
+        let mut pairs: Vec<_> = texts
+            .iter()
+            .map(|(index, text)| (form().fields[*index].name.clone(), text.clone()))
+            .collect();
+        pairs.insert(before, ("image".to_owned(), image));
+        let body = write::urlencoded(&pairs, &escaped);
+        let reader = Reader::urlencoded(form());
+        let (calls, outcome) = read_pieces(reader, cut(body.as_bytes(), &cuts));
+        prop_assert_eq!(outcome, Ok(()));
+        prop_assert_eq!(without_offsets(calls), expected(&texts, before, url, &bytes));
+    }
+
+    #[test]
     fn nothing_panics_and_cuts_make_no_difference(
         body in prop_oneof![nearly_a_body(), proptest::collection::vec(any::<u8>(), 0..200)],
         cuts in cuts(),
@@ -219,22 +254,27 @@ proptest! {
         bytes in image_bytes(),
         texts in texts(),
         faults in proptest::collection::vec((any::<Index>(), any::<u8>(), 0..3_u8), 1..4),
-        as_json in any::<bool>(),
+        envelope in 1..4_usize,
         cuts in cuts(),
     ) {
         let name = |index: usize| form().fields[index].name.clone();
-        let (reader, mut body): (fn() -> Reader, Vec<u8>) = if as_json {
-            let mut members: Vec<_> =
-                texts.iter().map(|(index, text)| (name(*index), text.clone())).collect();
-            members.push(("image".to_owned(), base64(&bytes)));
-            let members: Vec<_> =
-                members.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
-            (readers()[2], write::json(&members).into_bytes())
-        } else {
-            let mut parts: Vec<Part> =
-                texts.iter().map(|(index, content)| text(&name(*index), content)).collect();
-            parts.push(file("file", &bytes));
-            (readers()[1], multipart(BOUNDARY, &parts))
+        let reader = readers()[envelope];
+        let mut members: Vec<_> =
+            texts.iter().map(|(index, text)| (name(*index), text.clone())).collect();
+        members.push(("image".to_owned(), base64(&bytes)));
+        let mut body = match envelope {
+            1 => {
+                let mut parts: Vec<Part> =
+                    texts.iter().map(|(index, content)| text(&name(*index), content)).collect();
+                parts.push(file("file", &bytes));
+                multipart(BOUNDARY, &parts)
+            }
+            2 => {
+                let members: Vec<_> =
+                    members.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+                write::json(&members).into_bytes()
+            }
+            _ => write::urlencoded(&members, &[]).into_bytes(),
         };
         for (place, byte, kind) in faults {
             let at = place.index(body.len());

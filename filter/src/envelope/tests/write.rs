@@ -51,6 +51,24 @@ pub(super) fn json(members: &[(&str, String)]) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+/// A form of pairs, with what must be escaped, and what else `escaped` says of each byte.
+pub(super) fn urlencoded(pairs: &[(String, String)], escaped: &[bool]) -> String {
+    let write = |text: &str| -> String {
+        let escaped = escaped.iter().chain(std::iter::repeat(&false));
+        let byte = |(byte, escape): (u8, &bool)| match byte {
+            b' ' if !escape => "+".to_owned(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' if !escape => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02x}"),
+        };
+        text.bytes().zip(escaped).map(byte).collect()
+    };
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, text)| format!("{}={}", write(name), write(text))).collect();
+    pairs.join("&")
+}
+
 /// The base64 of an image.
 pub(super) fn base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)

@@ -139,7 +139,7 @@ fn refused(refused: &Refused) -> Ended {
 }
 
 fn released(release: &Release) -> Ended {
-    let fields = release.fields.iter().map(|(name, value)| format!("{name}: {value}"));
+    let fields = release.fields.of(200).map(|(name, value)| format!("{name}: {value}"));
     (release.tail.findings().released().to_json(), fields.collect())
 }
 

@@ -17,6 +17,7 @@ use crate::policy::units::text::{self, Written};
 #[cfg_attr(feature = "schema", schemars(rename = "Form", extend("anyOf" = [
     { "required": ["multipart"] },
     { "required": ["json"] },
+    { "required": ["urlencoded"] },
 ])))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawForm {
@@ -26,7 +27,9 @@ pub(super) struct RawForm {
     multipart_base64: Option<FormName>,
     /// The name of the member with the image in base64, where `application/json` is taken.
     json: Option<FormName>,
-    /// The text fields of both.
+    /// The name of the field with the image in base64, where `application/x-www-form-urlencoded` is taken.
+    urlencoded: Option<FormName>,
+    /// The text fields of all.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(max = FIELDS_MAX)))]
     fields: Vec<RawField>,
@@ -92,8 +95,9 @@ impl schemars::JsonSchema for FormName {
 }
 
 pub(super) fn check(raw: RawForm, at: &str) -> Result<Form, PolicyError> {
-    require(raw.multipart.is_some() || raw.json.is_some(), at, || {
-        "expected the name of the image in `multipart`, in `json` or in both".to_owned()
+    let envelopes = [&raw.multipart, &raw.json, &raw.urlencoded];
+    require(envelopes.into_iter().any(Option::is_some), at, || {
+        "expected the name of the image in `multipart`, `json` or `urlencoded`".to_owned()
     })?;
     let multipart = raw.multipart.map(|name| name.0);
     let base64 = raw.multipart_base64.map(|name| name.0);
@@ -104,9 +108,10 @@ pub(super) fn check(raw: RawForm, at: &str) -> Result<Form, PolicyError> {
         multipart,
         multipart_base64: base64,
         json: raw.json.map(|name| name.0),
+        urlencoded: raw.urlencoded.map(|name| name.0),
         fields: Vec::new(),
     };
-    let images: Vec<_> = [&form.multipart, &form.multipart_base64, &form.json]
+    let images: Vec<_> = [&form.multipart, &form.multipart_base64, &form.json, &form.urlencoded]
         .into_iter()
         .flatten()
         .cloned()
@@ -215,6 +220,7 @@ mod tests {
             multipart: Some("file".to_owned()),
             multipart_base64: None,
             json: Some("image".to_owned()),
+            urlencoded: None,
             fields: vec![output, other],
         };
         assert_eq!(read, Ok(expected));
@@ -236,6 +242,18 @@ mod tests {
         let taken = json!({
             "multipart": "file", "multipart_base64": "file_b64", "fields": [field],
         });
+        assert_eq!(form(taken).unwrap_err().path, "routes[0].form.fields[0].name");
+    }
+
+    #[test]
+    fn pairs_have_a_name_for_their_image() {
+        let read = form(json!({ "urlencoded": "image_data" })).unwrap();
+        assert_eq!(read.urlencoded.as_deref(), Some("image_data"));
+        // Four characters for three bytes, and some of them escaped.
+        assert!(read.urlencoded_bytes(3_000_000) > 4_500_000);
+        assert_eq!(read.longest(3_000_000), read.urlencoded_bytes(3_000_000));
+        let field = json!({ "name": "image_data", "text": "line" });
+        let taken = json!({ "urlencoded": "image_data", "fields": [field] });
         assert_eq!(form(taken).unwrap_err().path, "routes[0].form.fields[0].name");
     }
 

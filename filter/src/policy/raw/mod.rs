@@ -7,6 +7,7 @@ mod failures;
 mod form;
 mod issuer;
 mod name;
+mod origin;
 mod page;
 mod proxies;
 mod quotas;
@@ -26,6 +27,7 @@ use self::authority::Authority;
 use self::failures::RawFailures;
 use self::issuer::RawIssuer;
 use self::name::Name;
+use self::origin::Origin;
 use self::page::RawPage;
 use self::quotas::{RawQuota, RawTier};
 use self::report::RawReport;
@@ -33,7 +35,7 @@ use self::route::RawRoute;
 use self::signatures::RawReplay;
 use super::error::{PolicyError, require};
 use super::units::{ByteSize, Duration};
-use super::{HEADER_BYTES_DEFAULT, HEADER_BYTES_MAX, Policy, Route, SharedSubject};
+use super::{HEADER_BYTES_DEFAULT, HEADER_BYTES_MAX, OnStoreFailure, Policy, Route, SharedSubject};
 use crate::address::Networks;
 use crate::signature::Scheme;
 
@@ -70,6 +72,9 @@ struct RawPolicy {
     schemes: Option<Vec<Scheme>>,
     /// How many nonces a gate remembers.
     replay: Option<RawReplay>,
+    /// What becomes of a request whose quotas cannot be looked up; `refuse` if left out.
+    #[serde(default)]
+    on_store_failure: OnStoreFailure,
     /// When failed credentials from one network are answered 429; after 60 a minute if left out.
     failures: Option<RawFailures>,
     /// Quotas that do not ask who a request is from.
@@ -89,6 +94,10 @@ struct RawPolicy {
     /// The routes; anything else does not exist.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = ROUTES_MAX)))]
     routes: Vec<RawRoute>,
+    /// The origins whose pages may read the answers; none if left out.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::cors::ORIGINS_MAX), extend("uniqueItems" = true)))]
+    origins: Vec<Origin>,
     /// Paths that are only read; none if left out.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(max = ROUTES_MAX)))]
@@ -122,10 +131,12 @@ fn check(raw: RawPolicy) -> Result<Policy, PolicyError> {
         skew,
         schemes: signatures::check_schemes(raw.schemes)?,
         replay_nonces: signatures::check_replay(raw.replay)?,
+        on_store_failure: raw.on_store_failure,
         failures: raw.failures.as_ref().map(failures::check).transpose()?.unwrap_or_default(),
         quotas: quotas::check_shared(raw.quotas)?,
         tiers: quotas::check_tiers(raw.tiers)?,
         issuers: issuer::check(raw.issuers, skew)?,
+        origins: origin::check(raw.origins)?,
         report: raw.report.as_ref().map(report::check).transpose()?,
         routes: check_routes(raw.routes, raw.pages)?.into_iter().map(Arc::new).collect(),
     })

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::name::Name;
 use crate::policy::error::{PolicyError, require};
 use crate::policy::units::Duration;
-use crate::policy::{SharedQuota, SharedSubject, Tier, TierQuota, TierSubject};
+use crate::policy::{Priority, SharedQuota, SharedSubject, Tier, TierQuota, TierSubject};
 use crate::quota::{Quota, Unit};
 
 /// The most quotas of one tier, and the most that all share.
@@ -16,6 +16,8 @@ pub(super) const QUOTAS_MAX: usize = 8;
 pub(super) const TIERS_MAX: usize = 16;
 /// The longest window in seconds.
 const WINDOW_MAX: u64 = 24 * 3_600;
+/// The most requests of one key that a tier may allow at once.
+pub(super) const CONCURRENT_MAX: u16 = 1_000;
 /// Pixels of a megapixel.
 const MEGA: u64 = 1_000_000;
 
@@ -51,6 +53,13 @@ pub(super) struct RawTier {
     /// The quotas, which all hold at once; an empty list limits nothing.
     #[cfg_attr(feature = "schema", schemars(length(max = QUOTAS_MAX)))]
     quotas: Vec<RawQuota<TierSubject>>,
+    /// How many requests with an image each of its keys, or of its principals with tokens, may have under way at
+    /// the node at once; as many as the node takes if left out.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = CONCURRENT_MAX)))]
+    concurrent: Option<u16>,
+    /// Whose images the node's models take first; `normal` if left out.
+    #[serde(default)]
+    priority: Priority,
 }
 
 pub(super) fn check_shared(
@@ -70,7 +79,13 @@ pub(super) fn check_tiers(
     for (Name(name), raw) in raw {
         let quotas = check_list(raw.quotas, &format!("tiers.{name}.quotas"))?;
         let quota = |(subject, quota)| TierQuota { subject, quota };
-        tiers.insert(name, Tier { quotas: quotas.into_iter().map(quota).collect() });
+        let RawTier { concurrent, priority, .. } = raw;
+        let fits = concurrent.is_none_or(|most| (1..=CONCURRENT_MAX).contains(&most));
+        require(fits, &format!("tiers.{name}.concurrent"), || {
+            format!("expected 1 to {CONCURRENT_MAX}")
+        })?;
+        let quotas = quotas.into_iter().map(quota).collect();
+        tiers.insert(name, Tier { quotas, concurrent, priority });
     }
     Ok(tiers)
 }

@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::policy::example::{TEXT, issuer, with, without};
-use crate::policy::{BodyRule, Failures, Mode, SignatureRule, TierSubject};
+use crate::policy::{
+    BodyRule, Failures, Mode, OnStoreFailure, Priority, SignatureRule, TierSubject,
+};
 use crate::quota::{Quota, Unit};
 use crate::signature::Schemes;
 
@@ -21,6 +23,12 @@ fn the_shipped_policy_is_right() {
     let name = "megapixels".to_owned();
     let megapixels = Quota { name, unit: Unit::Pixels, limit: 500_000_000, window: 3600 };
     assert_eq!(free[1].quota, megapixels);
+    assert_eq!(policy.tiers["free"].priority, Priority::Low);
+    assert_eq!(policy.tiers["enterprise"].priority, Priority::Normal, "it does not say");
+    assert_eq!(policy.tiers["vip"].priority, Priority::High);
+    assert_eq!(policy.tiers["free"].concurrent, None);
+    let four = with(&[("/tiers/free/concurrent", json!(4))]).unwrap();
+    assert_eq!(four.tiers["free"].concurrent, Some(4));
 }
 
 #[test]
@@ -28,6 +36,7 @@ fn what_is_left_out_is_strict() {
     let policy = without("/routes/0/signature").unwrap();
     assert_eq!(policy.schemes, Schemes::STANDARD);
     assert_eq!((policy.skew, policy.replay_nonces), (300_000, 131_072));
+    assert_eq!(policy.on_store_failure, OnStoreFailure::Refuse);
     assert_eq!(policy.failures, Failures { limit: 60, window: 60, verifications: 20 });
     assert_eq!((policy.trusted_proxies.len(), policy.issuers.len()), (0, 0));
     assert_eq!(policy.report, None);
@@ -46,6 +55,7 @@ fn every_field_is_read() {
         ("/skew", json!("1m")),
         ("/schemes", json!(["simple", "kong-hmac"])),
         ("/replay", json!({ "nonces": 65536 })),
+        ("/on_store_failure", json!("allow")),
         ("/failures", json!({ "limit": 1, "window": "1h", "verifications": 2 })),
         ("/issuers", json!([issuer()])),
         ("/report", json!({ "until": "1970-01-01T00:00:07Z", "requests": 5, "window": "1m" })),
@@ -61,6 +71,7 @@ fn every_field_is_read() {
     .unwrap();
     assert_eq!(policy.trusted_proxies.len(), 2);
     assert_eq!((policy.skew, policy.replay_nonces), (60_000, 65_536));
+    assert_eq!(policy.on_store_failure, OnStoreFailure::Allow);
     assert_eq!(policy.schemes, [Scheme::Simple, Scheme::KongHmac].into_iter().collect());
     assert_eq!(policy.failures, Failures { limit: 1, window: 3600, verifications: 2 });
     let issuer = &policy.issuers[0];
@@ -98,6 +109,7 @@ fn errors_name_the_path_of_the_field() {
         ("/schemes", json!(["simple", "simple"]), "schemes"),
         ("/schemes", json!(["md5"]), "schemes[0]"),
         ("/replay", json!({ "nonces": 1000 }), "replay.nonces"),
+        ("/on_store_failure", json!("ignore"), "on_store_failure"),
         ("/failures", json!({ "limit": 1, "window": "1s" }), "failures"),
         ("/failures", json!({ "limit": 0, "window": "1s", "verifications": 1 }), "failures.limit"),
         ("/failures", json!({ "limit": 1, "window": "2h", "verifications": 1 }), "failures.window"),
@@ -119,6 +131,9 @@ fn errors_name_the_path_of_the_field() {
         ("/tiers/free/quotas/1/name", json!("requests"), "tiers.free.quotas[1].name"),
         ("/tiers/free/quotas/1/subject", json!("network"), "tiers.free.quotas[1].subject"),
         ("/tiers/free/quotas", json!(vec![quota("key"); 9]), "tiers.free.quotas"),
+        ("/tiers/free/concurrent", json!(0), "tiers.free.concurrent"),
+        ("/tiers/free/concurrent", json!(1001), "tiers.free.concurrent"),
+        ("/tiers/free/priority", json!("highest"), "tiers.free.priority"),
         ("/report", json!({ "requests": 0, "window": "1m" }), "report.requests"),
         ("/report", json!({ "until": "soon", "requests": 1, "window": "1m" }), "report.until"),
         ("/routes", json!([]), "routes"),
@@ -175,7 +190,7 @@ fn a_name_is_not_taken_twice() {
     assert!(error.problem.contains("\"free\" is there twice"), "{error}");
 
     let route: Value = serde_json::from_str::<Value>(TEXT).unwrap()["routes"][0].clone();
-    assert_eq!(with(&[("/routes/-", route)]).unwrap_err().path, "routes[4]");
+    assert_eq!(with(&[("/routes/-", route)]).unwrap_err().path, "routes[5]");
 }
 
 #[test]
