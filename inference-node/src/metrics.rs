@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use filter::Format;
 use filter::image::Extras;
+use filter::policy::Priority;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -51,6 +52,33 @@ struct Part {
     stage: &'static str,
 }
 
+/// Whose images go first.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Rank {
+    /// `low`, `normal` or `high`.
+    priority: &'static str,
+}
+
+/// Why no model ran on an image, or a request did not get so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dropped {
+    /// Its key has as many requests under way as its tier allows.
+    Concurrent,
+    /// As many wait as may.
+    Full,
+    /// It waited too long.
+    Deadline,
+    /// Its client left.
+    Left,
+}
+
+/// The same, as a label.
+#[derive(Clone, Debug, Eq, EncodeLabelSet, Hash, PartialEq)]
+struct Why {
+    /// The word.
+    reason: &'static str,
+}
+
 /// What serves.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Build {
@@ -90,7 +118,8 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     took: Family<To, Histogram, fn() -> Histogram>,
     stages: Family<Part, Histogram, fn() -> Histogram>,
-    queued: Histogram,
+    queued: Family<Rank, Histogram, fn() -> Histogram>,
+    dropped: Family<Why, Counter>,
     ran: Histogram,
     pixels: Histogram,
     batch: Histogram,
@@ -149,7 +178,7 @@ impl Metrics {
             Unit::Seconds,
             stages.clone(),
         );
-        let (queued, ran) = (seconds(), seconds());
+        let ran = seconds();
         let (pixels, batch) = (histogram(PIXELS), histogram(IMAGES));
         registry.register(
             "image_pixels",
@@ -159,11 +188,21 @@ impl Metrics {
         registry.register("batch_images", "Images that the model ran on at once", batch.clone());
         let build = Build { version: env!("CARGO_PKG_VERSION"), model: model.to_owned() };
         registry.register("build", "What serves", Info::new(build));
+        let queued = Family::new_with_constructor(seconds as fn() -> Histogram);
         registry.register_with_unit(
             "queue",
-            "Time jobs waited for the device",
+            "Time jobs waited for their turn and for the device, by priority",
             Unit::Seconds,
             queued.clone(),
+        );
+        let dropped = Family::<Why, Counter>::default();
+        for why in Dropped::ALL {
+            drop(dropped.get_or_create(&why.label()));
+        }
+        registry.register(
+            "jobs_dropped",
+            "Requests with an image that no model ran on, by reason",
+            dropped.clone(),
         );
         registry.register_with_unit("inference", "Time the model ran", Unit::Seconds, ran.clone());
         registry.register_collector(Box::new(Watch(Arc::new(watched))));
@@ -176,6 +215,7 @@ impl Metrics {
             took,
             stages,
             queued,
+            dropped,
             ran,
             pixels,
             batch,
@@ -210,14 +250,20 @@ impl Metrics {
     }
 
     /// Counts a finished job.
-    pub fn inference(&self, queued: Duration, ran: Duration) {
-        self.queued.observe(queued.as_secs_f64());
+    pub fn inference(&self, priority: Priority, queued: Duration, ran: Duration) {
+        let rank = Rank { priority: priority.as_str() };
+        self.queued.get_or_create(&rank).observe(queued.as_secs_f64());
         self.ran.observe(ran.as_secs_f64());
     }
 
     /// Counts a run of the model on so many images.
-    pub fn batch(&self, images: u32) {
-        self.batch.observe(f64::from(images));
+    pub fn batch(&self, images: usize) {
+        self.batch.observe(u32::try_from(images).map_or(f64::MAX, f64::from));
+    }
+
+    /// Counts a request that no model ran on.
+    pub fn dropped(&self, why: Dropped) {
+        self.dropped.get_or_create(&why.label()).inc();
     }
 
     /// The metrics page, in the `OpenMetrics` text format.
@@ -229,6 +275,20 @@ impl Metrics {
             let _ = writeln!(page, "# the metrics could not be written");
         }
         page
+    }
+}
+
+impl Dropped {
+    const ALL: [Self; 4] = [Self::Concurrent, Self::Full, Self::Deadline, Self::Left];
+
+    fn label(self) -> Why {
+        let reason = match self {
+            Self::Concurrent => "concurrent",
+            Self::Full => "full",
+            Self::Deadline => "deadline",
+            Self::Left => "left",
+        };
+        Why { reason }
     }
 }
 
@@ -295,7 +355,8 @@ mod tests {
         metrics.stage("decode", Duration::from_millis(3));
         metrics.answer("gate", "invalid-key");
         metrics.answer("gate", "invalid-key");
-        metrics.inference(Duration::from_millis(3), Duration::from_secs(1));
+        metrics.inference(Priority::High, Duration::from_millis(3), Duration::from_secs(1));
+        metrics.dropped(Dropped::Left);
         let page = metrics.render();
         for line in [
             r#"lunette_answers_total{by="gate",code="invalid-key"} 2"#,
@@ -303,6 +364,9 @@ mod tests {
             r#"lunette_request_seconds_bucket{le="0.002",route="background-removal"} 1"#,
             r#"lunette_stage_seconds_sum{stage="decode"} 0.003"#,
             r#"lunette_build_info{version=""#,
+            r#"lunette_queue_seconds_bucket{le="0.004",priority="high"} 1"#,
+            r#"lunette_jobs_dropped_total{reason="left"} 1"#,
+            r#"lunette_jobs_dropped_total{reason="full"} 0"#,
             "lunette_inference_seconds_count 1",
             "lunette_inference_seconds_sum 1.0",
             "lunette_uploads_reserved 7",

@@ -1,35 +1,36 @@
 //! Puts the node together and serves until it is told to stop.
 
+mod loading;
+
 use std::convert::Infallible;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
 use filter::UnixMillis;
 use filter_wasmtime::{Gate, GateOptions, LoadError, Secret, SharedSource, Stats};
-use image::DynamicImage;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::{Layer as _, Service};
 
+use crate::api::concurrent::Concurrent;
 use crate::api::operator::{self, GateSnapshots, Operator};
 use crate::api::permit::{PermitTerms, Permits, SharedError, SharedRecord};
+use crate::api::refusal_lines::RefusalLines;
 use crate::api::request_log::{self, RequestLog};
 use crate::api::upload::{UploadLimits, Uploads};
 use crate::api::{self, Node};
 use crate::config::{self, Config, EMBEDDED_GATE};
-use crate::engine::{Engine, EngineError, EngineLimits};
+use crate::engine::EngineError;
+use crate::image::pool::Pool;
 use crate::keys::{Publisher, Snapshots, Store, StoreError};
 use crate::metrics::{Metrics, Watched, process};
-use crate::models::Model;
-use crate::models::background::{BackgroundRemoval, LoadError as ModelLoadError, Photo, Wanted};
-use crate::models::cache::Cache;
-use crate::models::layers::{Compute, NoDevice};
-use crate::models::text::{LoadError as TextLoadError, TextReading};
-use crate::models::weights::{self, ModelCard};
+use crate::models::background::LoadError as ModelLoadError;
+use crate::models::layers::NoDevice;
+use crate::models::text::LoadError as TextLoadError;
 use crate::provision::Provisions;
 use crate::readiness::Readiness;
 use crate::secrets::GateSecrets;
@@ -39,12 +40,10 @@ use crate::tls::renewal::{Renewal, Renewals};
 use crate::tls::{Acceptor, TlsError};
 use crate::traces::Tracer;
 use crate::{clock, redirect, server, shutdown};
+use loading::{Load, Loaded};
 
 /// How long what is left of the traces may take at the end.
 const LAST_TRACES: Duration = Duration::from_secs(2);
-
-/// The model that reads text where none is named.
-const TEXT_MODEL: &str = "ppocr";
 
 /// Why the node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +83,9 @@ pub enum ServeError {
     /// What several nodes share cannot be used.
     #[error(transparent)]
     Shared(#[from] SharedError),
+    /// The system refused the threads that decode.
+    #[error("the system refused the threads that decode: {0}")]
+    Codec(#[from] rayon::ThreadPoolBuildError),
     /// The system refused a thread or a signal.
     #[error("the system refused a thread or a signal: {0}")]
     System(#[from] std::io::Error),
@@ -138,26 +140,28 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
         config::Gate::Embedded => Some(load_gate(config, provisions, &publisher)?),
         config::Gate::External => None,
     };
-    let compute = Compute::open(config.device, config.kernel, config.precision)?;
-    let engine = load_model(config, &compute)?;
-    let text = load_text(config, &compute)?;
+    let Loaded { background, text, loads } = loading::load(config)?;
+
+    let codec = Arc::new(Pool::start(config.decode_threads)?);
 
     let drain = Drain::default();
     let uploads = Uploads::new(upload_limits(config));
-    let mut watched = watched(&uploads, &engine, text.as_ref(), gate.as_ref());
+    let mut watched = watched(&uploads, loads, gate.as_ref());
     watched.extend(shared.iter().flat_map(SharedRecord::watched));
     watched.extend(process::watched());
     watched.extend(of_the_node(&renewals, &drain, tracer.as_ref()));
-    let metrics = Arc::new(Metrics::new(&config.model, watched));
+    watched.push(of_the_codec(&codec));
+    let metrics = Arc::new(Metrics::new(&config.background.join(","), watched));
     let readiness = Readiness::new(drain.clone());
     let node = Arc::new(Node {
         keys: Arc::clone(&publisher),
         policy: Arc::new(config.policy.policy.clone()),
         permits: permits(config, provisions, started, shared),
         uploads,
-        background: Arc::clone(&engine),
-        model: served(config)?.name,
-        text: text.clone(),
+        concurrent: Concurrent::default(),
+        background,
+        text,
+        codec,
         metrics: Arc::clone(&metrics),
         drain: drain.clone(),
     });
@@ -189,18 +193,16 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
         tracer,
         // A browser that was told so once would speak it with everything else on `localhost` too.
         hsts: config.tls.is_some() && !config.dev_certificate,
+        refusals: Arc::new(RefusalLines::new(Instant::now())),
     };
-    let routes = api::routes(node);
+    let routes = api::routes(Arc::clone(&node));
     let public = match gate {
         Some(gate) => spawn(public, request_log::behind_gate(log, gate.layer(routes)), stopped),
         None => spawn(public, request_log::alone(log, routes), stopped),
     };
 
     // Ready means that a whole job has gone through, not that a file was read.
-    first_run(&engine, Photo { image: blank(), wanted: Wanted::default() }).await?;
-    if let Some(text) = &text {
-        first_run(text, blank()).await?;
-    }
+    loading::first_runs(&node.background, node.text.as_deref()).await?;
     readiness.model_has_run();
     announce(config, provisions);
 
@@ -360,60 +362,6 @@ fn load_gate(
     Ok(gate)
 }
 
-fn load_model(
-    config: &Config,
-    compute: &Compute,
-) -> Result<Arc<Engine<BackgroundRemoval>>, ServeError> {
-    let card = served(config)?;
-    let file = Cache::new(&config.models).safetensors(card);
-    let model = BackgroundRemoval::load(card, &file, compute)
-        .map_err(|error| ServeError::Model(Box::new(error), config.model.clone()))?;
-    tracing::info!(model = card.name, device = %compute, file = %file.display(), "the model is loaded");
-    Ok(Engine::start(model, engine_limits(config))?)
-}
-
-/// The model that is served.
-fn served(config: &Config) -> Result<&'static ModelCard, ServeError> {
-    weights::card(&config.model).ok_or_else(|| ServeError::UnknownModel(config.model.clone()))
-}
-
-/// The model that reads text, if one is served.
-fn load_text(
-    config: &Config,
-    compute: &Compute,
-) -> Result<Option<Arc<Engine<TextReading>>>, ServeError> {
-    let name = match &config.text {
-        config::Text::Off => return Ok(None),
-        config::Text::IfFetched => TEXT_MODEL,
-        config::Text::Model(name) => name,
-    };
-    let card = weights::card(name).ok_or_else(|| ServeError::UnknownModel(name.to_owned()))?;
-    let file = Cache::new(&config.models).safetensors(card);
-    if config.text == config::Text::IfFetched && !file.exists() {
-        tracing::info!("no text is read: `lunette models fetch {name}` brings the weights");
-        return Ok(None);
-    }
-    let model = TextReading::load(card, &file, compute)
-        .map_err(|error| ServeError::Text(Box::new(error)))?;
-    tracing::info!(model = card.name, file = %file.display(), "the model is loaded");
-    Ok(Some(Engine::start(model, engine_limits(config))?))
-}
-
-fn engine_limits(config: &Config) -> EngineLimits {
-    EngineLimits { waiting: config.queue.waiting, patience: config.queue.deadline }
-}
-
-fn blank() -> DynamicImage {
-    DynamicImage::new_rgb8(32, 32)
-}
-
-async fn first_run<M: Model>(engine: &Engine<M>, input: M::Input) -> Result<(), ServeError> {
-    let turn = engine.admit()?.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    let done = engine.run(turn, input).await?;
-    tracing::info!(milliseconds = done.ran.as_millis(), "the model has run");
-    Ok(())
-}
-
 fn announce(config: &Config, provisions: &Provisions) {
     tracing::info!(
         gate = ?config.gate,
@@ -453,13 +401,9 @@ fn upload_limits(config: &Config) -> UploadLimits {
 type GateReading = (&'static str, &'static str, bool, fn(&Stats) -> u64);
 
 /// What is read when someone asks for the metrics.
-fn watched(
-    uploads: &Uploads,
-    engine: &Arc<Engine<BackgroundRemoval>>,
-    text: Option<&Arc<Engine<TextReading>>>,
-    gate: Option<&Gate>,
-) -> Vec<Watched> {
-    let (uploads, engine, text) = (uploads.clone(), Arc::clone(engine), text.cloned());
+fn watched(uploads: &Uploads, loads: Vec<Load>, gate: Option<&Gate>) -> Vec<Watched> {
+    let (uploads, loads) = (uploads.clone(), Arc::new(loads));
+    let jobs = Arc::clone(&loads);
     let mut watched = vec![
         Watched {
             name: "uploads_reserved_bytes",
@@ -471,9 +415,13 @@ fn watched(
             name: "jobs_admitted",
             help: "Jobs that wait or run",
             grows: false,
-            read: Box::new(move || {
-                (engine.admitted() + text.as_ref().map_or(0, |text| text.admitted())) as u64
-            }),
+            read: Box::new(move || jobs.iter().map(|load| load().0 as u64).sum()),
+        },
+        Watched {
+            name: "decoded_pixels",
+            help: "Pixels of the images that are decoded, or that have their turn to be",
+            grows: false,
+            read: Box::new(move || loads.iter().map(|load| load().1).sum()),
         },
     ];
     let readings: [GateReading; 7] = [
@@ -497,6 +445,17 @@ fn watched(
         }));
     }
     watched
+}
+
+/// Likewise, of the threads that decode.
+fn of_the_codec(codec: &Arc<Pool>) -> Watched {
+    let codec = Arc::clone(codec);
+    Watched {
+        name: "codec_jobs",
+        help: "Images that are being decoded or encoded, or wait for a thread that does",
+        grows: false,
+        read: Box::new(move || codec.jobs() as u64),
+    }
 }
 
 /// Likewise, of the node as a whole.

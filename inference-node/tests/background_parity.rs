@@ -28,7 +28,7 @@ use inference_node::{
         Model,
         background::{Backdrop, BackgroundRemoval, Photo, Shape, Wanted},
         cache::Cache,
-        layers::Compute,
+        layers::{Compute, Workplace},
         weights::card,
     },
 };
@@ -53,8 +53,9 @@ const JPEG: [(&str, u32, u32); 2] = [("rocket.jpg", 640, 427), ("coffee.jpg", 40
 fn cut_outs_agree_with_those_of_rembg() {
     let cache = Cache::of_user(|name| env::var_os(name)).expect("HOME or LUNETTE_MODELS is set");
     let card = card("u2netp").expect("the catalogue has it");
-    let model = BackgroundRemoval::load(card, &cache.safetensors(card), &Compute::cpu())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let model =
+        BackgroundRemoval::load(card, &cache.safetensors(card), &Workplace::new(&Compute::cpu()))
+            .unwrap_or_else(|error| panic!("{error}"));
     let onnx = cache.onnx(card);
     assert!(
         onnx.is_file(),
@@ -113,8 +114,9 @@ const fn cutout(smooth: bool, colour: [u8; 4]) -> Wanted {
 fn the_options_of_rembg_do_what_they_do_there() {
     let cache = Cache::of_user(|name| env::var_os(name)).expect("HOME or LUNETTE_MODELS is set");
     let card = card("u2netp").expect("the catalogue has it");
-    let model = BackgroundRemoval::load(card, &cache.safetensors(card), &Compute::cpu())
-        .unwrap_or_else(|error| panic!("{error}"));
+    let model =
+        BackgroundRemoval::load(card, &cache.safetensors(card), &Workplace::new(&Compute::cpu()))
+            .unwrap_or_else(|error| panic!("{error}"));
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     reference(["photos".as_ref(), folder]);

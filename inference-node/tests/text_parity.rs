@@ -18,7 +18,7 @@ use std::{
 use candle_core::{DType, Tensor};
 use inference_node::models::{
     cache::Cache,
-    layers::Compute,
+    layers::{Compute, Workplace},
     text::{
         Line, TextReading, characters::Characters, classifier::Classifier, detector::Detector,
         recogniser::Recogniser,
@@ -50,7 +50,7 @@ struct Theirs {
 #[test]
 fn pages_and_photos_read_as_rapidocr_reads_them() {
     let (cache, card) = weights();
-    let model = TextReading::load(card, &cache.safetensors(card), &Compute::cpu())
+    let model = TextReading::load(card, &cache.safetensors(card), &Workplace::new(&Compute::cpu()))
         .unwrap_or_else(|error| panic!("{error}"));
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -101,24 +101,25 @@ fn every_network_gives_what_onnx_runtime_gives() {
     reference(["networks".as_ref(), cache.folder(), folder.path()]);
     let read = |name: &str| Tensor::read_npy(folder.path().join(name)).unwrap();
     for kernel in Kernel::all() {
+        let place = Workplace::new(&Compute { kernel, ..Compute::cpu() });
         let weights = Weights::load(card, &cache.safetensors(card)).unwrap();
         let tensors = weights.into_tensors(&Compute::cpu()).unwrap();
         let list =
             tensors.get_unchecked_dtype("characters", DType::U8).unwrap().to_vec1::<u8>().unwrap();
         let classes = Characters::parse(&list).unwrap().classes();
-        let detector = Detector::new(kernel, tensors.pp("detector")).unwrap();
+        let detector = Detector::new(&place, tensors.pp("detector")).unwrap();
         let ours = detector.forward(&read("detector.input.npy")).unwrap();
         let difference = most(&(ours - read("detector.output.npy")).unwrap());
         println!("detector   {kernel:8} {difference:.1e}");
         assert!(difference <= PROBABILITY, "the detector on {kernel}: {difference}");
 
-        let classifier = Classifier::new(kernel, tensors.pp("classifier")).unwrap();
+        let classifier = Classifier::new(&place, tensors.pp("classifier")).unwrap();
         let ours = classifier.forward(&read("classifier.input.npy")).unwrap();
         let difference = most(&(ours - read("classifier.output.npy")).unwrap());
         println!("classifier {kernel:8} {difference:.1e}");
         assert!(difference <= PROBABILITY, "the classifier on {kernel}: {difference}");
 
-        let recogniser = Recogniser::new(classes, kernel, tensors.pp("recogniser")).unwrap();
+        let recogniser = Recogniser::new(classes, &place, tensors.pp("recogniser")).unwrap();
         let ours = recogniser.forward(&read("recogniser.input.npy")).unwrap();
         let theirs = read("recogniser.output.npy").to_vec3::<f32>().unwrap();
         let mut difference = 0.0_f32;

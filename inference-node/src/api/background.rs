@@ -4,33 +4,66 @@
 //! other APIs are in `faces/`; they read other parameters and write other answers, and nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
-use bytes::Bytes;
-use filter::body::{CleanImage, Fields};
-use filter::policy::ImageLimits;
-use filter::{Claims, Format, KeyRing, PermitId, hex};
-use image::{DynamicImage, ImageFormat};
+use filter::body::Fields;
+use filter::{Claims, KeyRing, PermitId, hex};
+use image::DynamicImage;
 
-use super::blocking::on_a_thread;
+use super::Node;
+use super::codec;
 use super::error::ApiError;
-use super::stages::Stages;
-use super::{Admitted, Node};
-use crate::clock;
-use crate::engine::EngineError;
-use crate::image::decode::{self, Expected, Limits};
+use super::work::Worked;
+use crate::engine::Engine;
 use crate::image::encode::{self, Encoding};
-use crate::image::finish::{self, Finish, Finished};
-use crate::models::background::{Photo, Shape, Wanted};
+use crate::image::finish::{Finish, Finished};
+use crate::models::background::matting::{self, Thresholds};
+use crate::models::background::{BackgroundRemoval, Photo, Shape, Wanted, refined};
 
-/// Bytes a decoder may use for each pixel of the image: 16-bit RGBA, as much again to turn it by
-/// its EXIF orientation, and the decoder's own buffers.
-const DECODE_BYTES_PER_PIXEL: u64 = 24;
-/// What a decoder may use beside that, whatever the size.
-const DECODE_BYTES: u64 = 4 << 20;
+/// The models that remove backgrounds, each by its name; the first is the one where none is asked for.
+pub struct Models {
+    first: Named,
+    others: Vec<Named>,
+}
+
+type Named = (&'static str, Arc<Engine<BackgroundRemoval>>);
+
+/// One of the [`Models`] of a node: by default the first.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Chosen(usize);
+
+impl Models {
+    /// Those models.
+    pub fn new(first: Named, others: Vec<Named>) -> Self {
+        Self { first, others }
+    }
+
+    /// Their engines.
+    pub fn engines(&self) -> impl Iterator<Item = &Arc<Engine<BackgroundRemoval>>> {
+        self.all().map(|(_, engine)| engine)
+    }
+
+    /// Their names, as people read a list.
+    pub fn names(&self) -> String {
+        self.all().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Named> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn chosen(&self, name: Option<&str>) -> Option<Chosen> {
+        let is_it = |(known, _): &Named| name.is_none_or(|name| name == *known);
+        self.all().position(is_it).map(Chosen)
+    }
+
+    fn engine(&self, Chosen(number): Chosen) -> &Engine<BackgroundRemoval> {
+        let (_, engine) = self.all().nth(number).unwrap_or(&self.first);
+        engine
+    }
+}
 
 /// How one API asks for background removal, and how it is answered.
 pub(crate) struct Face {
@@ -48,8 +81,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) parameters: &'a Fields,
     /// Its header.
     pub(crate) headers: &'a HeaderMap,
-    /// The model that runs here.
-    pub(crate) model: &'static str,
+    /// The models that run here.
+    pub(crate) models: &'a Models,
 }
 
 impl<'a> Asked<'a> {
@@ -60,13 +93,22 @@ impl<'a> Asked<'a> {
             (field, parameter) => Ok(field.or(parameter)),
         }
     }
+
+    /// The model of this name; without a name the first of those that run here.
+    pub(crate) fn model(&self, name: Option<&str>) -> Result<Chosen, ApiError> {
+        self.models.chosen(name).ok_or_else(|| ApiError::OtherModel(self.models.names()))
+    }
 }
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Order {
-    /// Of the model.
+    /// Which model.
+    pub(crate) model: Chosen,
+    /// Of it.
     pub(crate) wanted: Wanted,
+    /// How its matte is refined, if it is.
+    pub(crate) matting: Option<Thresholds>,
     /// Of the picture that it gives.
     pub(crate) finish: Finish,
     /// Whether the answer is JSON with the picture in it.
@@ -108,42 +150,34 @@ async fn cut_out<K: KeyRing>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response<Body>, ApiError> {
-    let Admitted { claims, image, parameters, limits, slot } =
-        node.admit(claims, body, || node.background.admit()).await?;
-    let (fields, model) = (image.fields(), node.model);
-    let order = (face.read)(&Asked { fields, parameters: &parameters, headers, model })?;
-    let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    // Not earlier: whoever was sent away by then may come again.
-    node.permits.use_once(&claims, clock::now()).await?;
-    // The turn goes with the image, also where a client who leaves drops this future.
-    let ((image, turn), decoding) =
-        on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;
-    node.metrics.stage("decode", decoding);
-    let mut stages = Stages::default();
-    stages.ended([("decode", decoding)]);
-    let photo = Photo { image, wanted: order.wanted };
-    let done = node.background.run(turn, photo).await.map_err(ApiError::Run)?;
-    node.metrics.inference(done.queued, done.ran);
-    node.metrics.batch(done.batch);
-    stages.ended([("queue", done.queued), ("model", done.ran)]);
-    let (picture, turn) = (done.output, done.turn);
-    let (finished, encoding) = on_a_thread(move || {
-        let finished = finish::finish(picture, order.finish)
-            .map_err(|error| ApiError::Encode(error.to_string()));
-        drop(turn);
-        finished
-    })
-    .await?;
-    let timing = format!(
-        "decode;dur={:.1}, queue;dur={:.1}, model;dur={:.1}, encode;dur={:.1}",
-        millis(decoding),
-        millis(done.queued),
-        millis(done.ran),
-        millis(encoding)
-    );
+    let admitted = node.admit(claims, body).await?;
+    let (id, models) = (admitted.claims.id, &node.background);
+    let (fields, parameters) = (admitted.image.fields(), &admitted.parameters);
+    let order = (face.read)(&Asked { fields, parameters, headers, models })?;
+    if order.matting.is_some() {
+        matting::check_size(admitted.image.dimensions())?;
+    }
+    // What is refined needs the photo once more, and its matte alone.
+    let mut again = None;
+    let photo = |image: DynamicImage| {
+        again = order.matting.map(|thresholds| (image.clone(), thresholds));
+        let shape = if again.is_some() { Shape::Mask } else { order.wanted.shape };
+        Photo { image, wanted: Wanted { shape, ..order.wanted } }
+    };
+    let Worked { output, turn, took, mut stages, place } =
+        node.work(models.engine(order.model), admitted, photo).await?;
+    let picture = move || match again {
+        None => Ok(output),
+        Some((image, thresholds)) => {
+            Ok(refined(&image, &output, order.wanted.backdrop, thresholds)?)
+        }
+    };
+    let (finished, encoding) = codec::finish(&node.codec, picture, order.finish, turn).await?;
+    let timing = format!("{}, encode;dur={:.1}", took.timing(), encoding.as_secs_f64() * 1000.0);
     node.metrics.stage("encode", encoding);
     stages.ended([("encode", encoding)]);
-    let mut response = with_common_fields((face.write)(finished, &order), claims.id, &timing);
+    drop(place);
+    let mut response = with_common_fields((face.write)(finished, &order), id, &timing);
     response.extensions_mut().insert(stages);
     Ok(response)
 }
@@ -162,7 +196,9 @@ fn read_ours(asked: &Asked<'_>) -> Result<Order, ApiError> {
         Some(_) => return Err(ApiError::Parameter { name: "format", expected: "png or webp" }),
     };
     Ok(Order {
+        model: asked.model(asked.fields.text("model"))?,
         wanted: Wanted { shape, ..Wanted::default() },
+        matting: None,
         finish: Finish { encoding, ..Finish::default() },
         json: false,
     })
@@ -178,28 +214,12 @@ pub(crate) fn write_picture(finished: Finished, _: &Order) -> Response<Body> {
     response
 }
 
-/// Decodes an image that was inspected: nothing else can be passed here.
-pub(super) fn decode_clean(
-    image: &CleanImage<Bytes>,
-    limits: ImageLimits,
-) -> Result<DynamicImage, ApiError> {
-    let (width, height) = image.dimensions();
-    let format = match image.format() {
-        Format::Png => ImageFormat::Png,
-        Format::Jpeg => ImageFormat::Jpeg,
-        Format::Webp => ImageFormat::WebP,
-        Format::Gif => ImageFormat::Gif,
-    };
-    let limits = Limits {
-        max_width: limits.max_width,
-        max_height: limits.max_height,
-        max_alloc: u64::from(width) * u64::from(height) * DECODE_BYTES_PER_PIXEL + DECODE_BYTES,
-    };
-    Ok(decode::decode(image.bytes(), Expected { format, width, height }, limits)?)
-}
-
 /// What every answer has.
-fn with_common_fields(mut response: Response<Body>, id: PermitId, timing: &str) -> Response<Body> {
+pub(super) fn with_common_fields(
+    mut response: Response<Body>,
+    id: PermitId,
+    timing: &str,
+) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in [("x-request-id", hex::encode(&id.0).as_str()), ("server-timing", timing)]
@@ -209,8 +229,4 @@ fn with_common_fields(mut response: Response<Body>, id: PermitId, timing: &str) 
         }
     }
     response
-}
-
-pub(super) fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

@@ -3,6 +3,7 @@
 //! What a gate can refuse too is a [`Rejection`] and answered byte for byte as a gate would.
 
 use axum::body::Body;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, Response, StatusCode};
 use filter::policy::Dialect;
 use filter::rejection::problem;
@@ -13,6 +14,7 @@ use crate::api::upload::UploadError;
 use crate::clock;
 use crate::engine::EngineError;
 use crate::image::decode::DecodeError;
+use crate::models::background::matting::MattingError;
 
 /// Why the node refused or failed a request.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +51,17 @@ pub enum ApiError {
     /// A parameter is in the form and in the query.
     #[error("\"{0}\" is in the form and in the query: expected it once")]
     Twice(&'static str),
-    /// The model that is asked for is not the one that runs here.
-    #[error("\"model\": only {0} runs here")]
-    OtherModel(&'static str),
+    /// The model that is asked for is none of those that run here.
+    #[error("\"model\": expected one that runs here: {0}")]
+    OtherModel(String),
+    /// The matte could not be refined at a bearable cost.
+    #[error(transparent)]
+    Matting(#[from] MattingError),
+    /// So many requests of this key, or of this principal, are under way already.
+    #[error(
+        "{0} requests at once are under way with this credential; send the request again when one is answered"
+    )]
+    TooManyAtOnce(u16),
     /// No handler here takes the path, though the policy routes it.
     #[error("the policy routes this path to the node, but the node has no such endpoint")]
     NoEndpoint,
@@ -86,7 +96,10 @@ impl ApiError {
                 UploadError::TooLong => (S::BAD_REQUEST, "length-differs"),
             },
             Self::Decode(error) => match error {
-                DecodeError::Malformed(_) => (S::UNPROCESSABLE_ENTITY, "image-malformed"),
+                // What a decoder fails on is nothing that a client should send again.
+                DecodeError::Malformed(_) | DecodeError::Panicked => {
+                    (S::UNPROCESSABLE_ENTITY, "image-malformed")
+                }
                 DecodeError::Unsupported(_) => (S::UNPROCESSABLE_ENTITY, "image-unsupported"),
                 DecodeError::OverLimit(_) => (S::UNPROCESSABLE_ENTITY, "image-too-large"),
                 DecodeError::DimensionsDiffer { .. } => (S::UNPROCESSABLE_ENTITY, "image-differs"),
@@ -101,6 +114,8 @@ impl ApiError {
             Self::Parameter { .. } => (S::BAD_REQUEST, "field-value"),
             Self::Twice(_) => (S::BAD_REQUEST, "field-repeated"),
             Self::OtherModel(_) => (S::BAD_REQUEST, "model-not-served"),
+            Self::Matting(_) => (S::UNPROCESSABLE_ENTITY, "matting-too-costly"),
+            Self::TooManyAtOnce(_) => (S::TOO_MANY_REQUESTS, "too-many-at-once"),
             Self::NoEndpoint => (S::NOT_FOUND, "endpoint-unknown"),
             Self::Draining => (S::SERVICE_UNAVAILABLE, "draining"),
         }
@@ -118,6 +133,7 @@ impl ApiError {
                 rejection.reason()
             }
             Self::Permit(PermitError::Invalid(invalid)) => Rejection::from(*invalid).reason(),
+            Self::Decode(DecodeError::Panicked) => "decoder-panicked",
             _ => self.code(),
         }
     }
@@ -130,7 +146,9 @@ impl ApiError {
                 "the model failed on this image".to_owned()
             }
             Self::Encode(_) => "the result could not be encoded".to_owned(),
-            Self::Decode(DecodeError::Malformed(_)) => "the image data is malformed".to_owned(),
+            Self::Decode(DecodeError::Malformed(_) | DecodeError::Panicked) => {
+                "the image data is malformed".to_owned()
+            }
             Self::Decode(DecodeError::OverLimit(_)) => "the image needs too much memory".to_owned(),
             _ => self.to_string(),
         }
@@ -158,7 +176,12 @@ impl ApiError {
             }
             _ => {
                 let (status, code) = self.outcome();
-                problem(status, code, &self.detail(), request_id, dialect)
+                let mut reply = problem(status, code, &self.detail(), request_id, dialect);
+                // A 503 has one already.
+                if status == StatusCode::TOO_MANY_REQUESTS {
+                    reply.headers.push((RETRY_AFTER, "1".to_owned()));
+                }
+                reply
             }
         };
         let mut response = into_response(reply);
@@ -193,9 +216,10 @@ impl ApiError {
             | Self::Parameter { .. }
             | Self::Twice(_)
             | Self::OtherModel(_)
+            | Self::TooManyAtOnce(_)
             | Self::NoEndpoint
             | Self::Draining => true,
-            Self::Decode(_) | Self::Run(_) | Self::Encode(_) => false,
+            Self::Decode(_) | Self::Run(_) | Self::Encode(_) | Self::Matting(_) => false,
         };
         undecoded && busy.contains(&self.outcome().0)
     }

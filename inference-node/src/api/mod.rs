@@ -1,20 +1,24 @@
 //! The HTTP interface of the node, behind a gate.
 //!
-//! One line per route. A request passes, in this order: draining, permit, upload budget, whole body,
-//! inspection, admission, its turn, single use of permit and nonce, decoding, model.
+//! One line per route. A request passes, in this order: draining, permit, what its key may have at once, upload
+//! budget, whole body, inspection, admission, its turn, single use of permit and nonce, decoding, model.
 
 pub mod background;
 mod blocking;
+mod codec;
+pub mod concurrent;
 pub mod error;
 mod faces;
 mod ocr;
 pub mod operator;
 pub mod page;
 pub mod permit;
+pub mod refusal_lines;
 pub mod request_log;
 pub(crate) mod security_headers;
 pub(crate) mod stages;
 pub mod upload;
+mod work;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,19 +31,22 @@ use axum::routing::any;
 use bytes::Bytes;
 use filter::body::{self, CleanImage, Fields};
 use filter::permit::{Credential, Invalid};
-use filter::policy::{Dialect, ImageLimits, Mode};
+use filter::policy::{Dialect, ImageLimits, Mode, Tier};
 use filter::{Claims, KeyRing, Policy, Route, hex};
 
 use crate::clock;
-use crate::engine::{Engine, EngineError, Slot};
-use crate::metrics::Metrics;
-use crate::models::background::BackgroundRemoval;
+use crate::engine::Engine;
+use crate::holder::Holder;
+use crate::image::pool::Pool;
+use crate::metrics::{Dropped, Metrics};
 use crate::models::text::TextReading;
 use crate::shutdown::Drain;
+use background::Models;
 use blocking::on_a_thread;
+use concurrent::{Concurrent, Place};
 use error::ApiError;
 use permit::{PermitError, Permits};
-use upload::{Holder, Uploads};
+use upload::Uploads;
 
 /// Everything the handlers need.
 pub struct Node<K> {
@@ -51,12 +58,14 @@ pub struct Node<K> {
     pub permits: Permits,
     /// The budget for uploads.
     pub uploads: Uploads,
+    /// How many requests one may have under way.
+    pub concurrent: Concurrent,
     /// Background removal.
-    pub background: Arc<Engine<BackgroundRemoval>>,
-    /// The model that removes backgrounds, by its name.
-    pub model: &'static str,
+    pub background: Models,
     /// Text reading, where it is served.
     pub text: Option<Arc<Engine<TextReading>>>,
+    /// The threads that decode and encode.
+    pub codec: Arc<Pool>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Whether the node is shutting down.
@@ -74,7 +83,8 @@ pub fn routes<K: KeyRing + Send + Sync + 'static>(node: Arc<Node<K>>) -> Router 
         .route("/api/remove", any(faces::rembg::<K>))
         .route("/v1.0/removebg", any(faces::remove_bg::<K>))
         .route("/v1.0/account", any(faces::account::<K>))
-        .route("/v1/ocr", any(ocr::handle::<K>))
+        .route("/v1/ocr", any(ocr::ours::<K>))
+        .route("/ocr", any(faces::rapidocr::<K>))
         .fallback(no_endpoint::<K>)
         .with_state(node)
 }
@@ -90,14 +100,15 @@ async fn no_endpoint<K: KeyRing>(
     }
 }
 
-/// A request whose permit, body and image are all in order, with the right to compute.
+/// A request whose permit, body and image are all in order.
 pub(crate) struct Admitted {
     pub(crate) claims: Claims,
     pub(crate) image: CleanImage<Bytes>,
     /// The parameters of its query.
     pub(crate) parameters: Fields,
     pub(crate) limits: ImageLimits,
-    pub(crate) slot: Slot,
+    /// It is under way for as long as this is held.
+    pub(crate) place: Place,
 }
 
 impl<K: KeyRing> Node<K> {
@@ -131,16 +142,24 @@ impl<K: KeyRing> Node<K> {
         self.route(claims).map(|route| route.dialect).unwrap_or_default()
     }
 
-    /// Everything between the head of a request and its work, which `engine` admits.
-    async fn admit(
-        &self,
-        claims: Claims,
-        body: Body,
-        engine: impl FnOnce() -> Result<Slot, EngineError>,
-    ) -> Result<Admitted, ApiError> {
+    /// The tier that a request belongs to, if the policy knows it; nobody's has none.
+    fn tier(&self, claims: &Claims) -> Option<&Tier> {
+        match claims.credential {
+            Credential::Key(_) | Credential::Token(_) => self.policy.tiers.get(&claims.tier),
+            Credential::Unverified | Credential::Anonymous => None,
+        }
+    }
+
+    /// Everything between the head of a request and its work.
+    async fn admit(&self, claims: Claims, body: Body) -> Result<Admitted, ApiError> {
         if self.drain.has_begun() {
             return Err(ApiError::Draining);
         }
+        let most = self.tier(&claims).and_then(|tier| tier.concurrent);
+        let place = self
+            .concurrent
+            .enter(Holder::of(&claims), most)
+            .inspect_err(|_| self.metrics.dropped(Dropped::Concurrent))?;
         let upload = self.uploads.reserve(Holder::of(&claims), claims.content_length)?;
         let started = Instant::now();
         let bytes = upload.receive(body).await?;
@@ -155,7 +174,6 @@ impl<K: KeyRing> Node<K> {
         .await?;
         self.metrics.stage("inspect", inspecting);
         self.metrics.image(image.format(), image.dimensions(), image.extras());
-        let slot = engine()?;
-        Ok(Admitted { claims, image, parameters, limits, slot })
+        Ok(Admitted { claims, image, parameters, limits, place })
     }
 }

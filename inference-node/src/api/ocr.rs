@@ -1,72 +1,76 @@
-//! `POST /v1/ocr`: a page in, its lines of text out, as JSON.
+//! Reading text: a page in, and its lines out as JSON, in the words of a `Face`.
+//!
+//! Our own face is `POST /v1/ocr`; the one of `RapidOCR` is in `faces/`.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, header};
-use filter::policy::Dialect;
-use filter::{Claims, KeyRing, PermitId, hex};
+use filter::body::Fields;
+use filter::{Claims, KeyRing, hex};
 use serde::Serialize;
 
-use super::background::{decode_clean, millis};
-use super::blocking::on_a_thread;
+use super::Node;
+use super::background::with_common_fields;
 use super::error::ApiError;
-use super::stages::Stages;
-use super::{Admitted, Node};
-use crate::clock;
-use crate::engine::EngineError;
 use crate::models::text::{Line, Reading};
 
-/// Takes the request through admission, model and encoding.
-pub(crate) async fn handle<K: KeyRing + Send + Sync + 'static>(
+/// How one API asks for text, and how it is answered.
+pub(crate) struct Face {
+    /// Refuses what cannot be done.
+    pub(crate) read: fn(&Fields) -> Result<(), ApiError>,
+    /// Writes the answer as JSON.
+    pub(crate) write: fn(&Reading) -> serde_json::Result<Vec<u8>>,
+}
+
+const OURS: Face =
+    Face { read: |_| Ok(()), write: |reading| serde_json::to_vec(&Page::from(reading)) };
+
+/// `POST /v1/ocr`.
+pub(crate) async fn ours<K: KeyRing + Send + Sync + 'static>(
     State(node): State<Arc<Node<K>>>,
+    request: Request,
+) -> Response<Body> {
+    answer(&OURS, &node, request).await
+}
+
+/// Takes the request through admission, model and encoding.
+pub(crate) async fn answer<K: KeyRing>(
+    face: &Face,
+    node: &Node<K>,
     request: Request,
 ) -> Response<Body> {
     let (claims, body) = match node.open(request) {
         Ok(opened) => opened,
         Err(error) => return ApiError::from(error).reply_without_permit(),
     };
-    read(&node, claims.clone(), body).await.unwrap_or_else(|error| {
+    read(face, node, claims.clone(), body).await.unwrap_or_else(|error| {
         if let ApiError::Engine(cause) | ApiError::Run(cause) = &error {
             let request_id = hex::encode(&claims.id.0);
             tracing::warn!(%request_id, %cause, "the engine did not finish a job");
         }
-        error.reply(&claims, Dialect::default())
+        error.reply(&claims, node.dialect(&claims))
     })
 }
 
 async fn read<K: KeyRing>(
+    face: &Face,
     node: &Node<K>,
     claims: Claims,
     body: Body,
 ) -> Result<Response<Body>, ApiError> {
     let text = node.text.as_ref().ok_or(ApiError::NoEndpoint)?;
-    let Admitted { claims, image, limits, slot, .. } =
-        node.admit(claims, body, || text.admit()).await?;
-    let turn = slot.turn().await.ok_or(EngineError::WaitedTooLong)?;
-    // Not earlier: whoever was sent away by then may come again.
-    node.permits.use_once(&claims, clock::now()).await?;
-    // The turn goes with the image, also where a client who leaves drops this future.
-    let ((image, turn), decoding) =
-        on_a_thread(move || Ok((decode_clean(&image, limits)?, turn))).await?;
-    node.metrics.stage("decode", decoding);
-    let mut stages = Stages::default();
-    stages.ended([("decode", decoding)]);
-    let done = text.run(turn, image).await.map_err(ApiError::Run)?;
-    node.metrics.inference(done.queued, done.ran);
-    node.metrics.batch(done.batch);
-    stages.ended([("queue", done.queued), ("model", done.ran)]);
-    let page = serde_json::to_vec(&Page::from(&done.output))
-        .map_err(|error| ApiError::Encode(error.to_string()))?;
-    let timing = format!(
-        "decode;dur={:.1}, queue;dur={:.1}, model;dur={:.1}",
-        millis(decoding),
-        millis(done.queued),
-        millis(done.ran)
-    );
-    let mut response = answer(claims.id, page, &timing);
-    response.extensions_mut().insert(stages);
+    let admitted = node.admit(claims, body).await?;
+    (face.read)(admitted.image.fields())?;
+    let id = admitted.claims.id;
+    let worked = node.work(text, admitted, |image| image).await?;
+    let page = (face.write)(&worked.output).map_err(|error| ApiError::Encode(error.to_string()))?;
+    let response = Response::new(Body::from(page));
+    let mut response = with_common_fields(response, id, &worked.took.timing());
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response.extensions_mut().insert(worked.stages);
     Ok(response)
 }
 
@@ -104,23 +108,8 @@ impl<'a> From<&'a Line> for PageLine<'a> {
 }
 
 /// To one part in `parts`: the digits that follow mean nothing.
-fn rounded(value: f32, parts: f64) -> f64 {
+pub(super) fn rounded(value: f32, parts: f64) -> f64 {
     (f64::from(value) * parts).round() / parts
-}
-
-fn answer(id: PermitId, page: Vec<u8>, timing: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(page));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    for (name, value) in [("x-request-id", hex::encode(&id.0).as_str()), ("server-timing", timing)]
-    {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    }
-    response
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use super::error::{ApiError, Code};
+use super::refusal_lines::{Line, RefusalLines};
 use super::security_headers;
 use super::stages::Stages;
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct RequestLog {
     pub tracer: Option<Tracer>,
     /// Whether browsers are told to speak nothing but TLS with this host.
     pub hsts: bool,
+    /// How many lines of the log are left for what the gate refuses.
+    pub refusals: Arc<RefusalLines>,
 }
 
 /// What is known of a request before it goes on.
@@ -133,16 +136,24 @@ impl RequestLog {
         self.metrics.answer(by, code);
         self.metrics.request(&begun.route, status, took);
         let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-        tracing::info!(
-            status,
-            by,
-            code,
-            reason = reason.unwrap_or(code),
-            method = begun.method,
-            request_id = request_id.unwrap_or_default(),
-            milliseconds = took.as_secs_f64() * 1000.0,
-            "request"
-        );
+        // Strangers can have as many refusals as they like.
+        let refused = by == "gate" && (400..500).contains(&status);
+        let line = if refused { self.refusals.take(Instant::now()) } else { Line::Written(0) };
+        if let Line::Written(left_out) = line {
+            if left_out > 0 {
+                tracing::warn!(left_out, "refusals came too fast for the log");
+            }
+            tracing::info!(
+                status,
+                by,
+                code,
+                reason = reason.unwrap_or(code),
+                method = begun.method,
+                request_id = request_id.unwrap_or_default(),
+                milliseconds = took.as_secs_f64() * 1000.0,
+                "request"
+            );
+        }
         // What the gate found out, masked; for RUST_LOG=lunette::event=debug.
         if let Some(event) = verdict.and_then(|verdict| verdict.note("event")) {
             tracing::debug!(target: "lunette::event", "{event}");

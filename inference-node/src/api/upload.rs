@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use filter::permit::Credential;
-use filter::{Claims, KeyId};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
+
+use crate::holder::Holder;
 
 /// Bounds on uploads in progress.
 #[derive(Clone, Copy, Debug)]
@@ -48,29 +48,6 @@ pub enum UploadError {
     /// More came than was declared.
     #[error("the body is longer than Content-Length declares")]
     TooLong,
-}
-
-/// Who holds a share of the budget.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Holder {
-    /// Whoever has this key.
-    Key(KeyId),
-    /// Whom the tokens of an issuer name: one may have any number of them.
-    Principal(String),
-    /// All whose credential failed and was only reported, together.
-    Unverified,
-}
-
-impl Holder {
-    /// Who holds the upload of a request with this permit.
-    pub fn of(claims: &Claims) -> Self {
-        match &claims.credential {
-            Credential::Key(id) => Self::Key(id.clone()),
-            // The principal's name begins with the issuer's.
-            Credential::Token(_) => Self::Principal(claims.principal.clone()),
-            Credential::Unverified | Credential::Anonymous => Self::Unverified,
-        }
-    }
 }
 
 /// The budget of all uploads in progress. Cheap to clone.
@@ -183,6 +160,7 @@ fn is_too_slow(limits: &UploadLimits, elapsed: Duration, received: u64) -> bool 
 mod tests {
     use std::convert::Infallible;
 
+    use filter::KeyId;
     use futures_util::{StreamExt as _, stream};
     use http_body::Frame;
     use http_body_util::StreamBody;

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod bench;
 mod changes;
 mod gates;
 mod keys;
@@ -23,6 +24,7 @@ use crate::models::cache::Cache;
 use crate::private_file;
 use crate::provision::ProvisionError;
 use crate::serve::ServeError;
+use bench::BenchError;
 
 /// Exit code of a mistake in arguments or configuration (`EX_USAGE` of sysexits).
 const USAGE: u8 = 64;
@@ -72,6 +74,8 @@ enum Command {
     /// Check a policy, explain what it does to a request, and publish it with the keys
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Send load to a node of your own, and see what becomes of it
+    Bench(Box<bench::Bench>),
     /// List, fetch and verify the weights of models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -110,6 +114,9 @@ pub enum Error {
     /// Serving failed.
     #[error(transparent)]
     Serve(Box<ServeError>),
+    /// A load test has no result, or a bad one.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// The weights of a model could not be brought or read.
     #[error(transparent)]
     Models(Box<models::ModelsError>),
@@ -140,6 +147,7 @@ impl Error {
             | Self::Unavailable
             | Self::Output(_)
             | Self::Serve(_)
+            | Self::Bench(_)
             | Self::Models(_) => FAILURE,
             Self::Refused => REFUSED,
             Self::Config(_)
@@ -179,6 +187,7 @@ impl Cli {
             Command::Sign(command) => command.run(&self.common),
             Command::Gates(command) => command.run(&self.common),
             Command::Policy(command) => command.run(&self.common),
+            Command::Bench(command) => command.run(),
             Command::Models(command) => {
                 let config = Config::load_for_tools(&self.common)?;
                 Ok(models::run(&command, &Cache::new(config.models), &mut io::stdout().lock())?)

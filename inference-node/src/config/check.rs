@@ -22,6 +22,10 @@ use crate::tls::development;
 const THREADS_MAX: u16 = 1024;
 /// The most images that may wait.
 const WAITING_MAX: u16 = 4096;
+/// The most images that may run together.
+const BATCH_MAX: u16 = 64;
+/// The most models that cut out backgrounds.
+const BACKGROUND_MAX: usize = 8;
 /// The most versions of the realm key at once: the new one, and the one it takes over from.
 const REALMS_MAX: usize = 2;
 /// The most issuers that share a secret.
@@ -76,7 +80,7 @@ pub(super) fn check(
         None => PolicySource::built_in()?,
     };
     let upload = upload(&serve, &file.upload, &policy)?;
-    let queue = queue(&serve, &file.queue)?;
+    let queue = queue(&serve, &file.queue, &policy)?;
     let mode = mode(common.mode.or(file.mode), listen)?;
     let data = place(common.data.or(file.data), machine.data.as_ref(), "lunette")
         .ok_or(ConfigError::NoHome { setting: "data", variable: "XDG_DATA_HOME" })?;
@@ -127,7 +131,7 @@ pub(super) fn check(
             .unwrap_or(mode == Mode::Development),
         models: models
             .ok_or(ConfigError::NoHome { setting: "models", variable: "XDG_CACHE_HOME" })?,
-        model: serve.model.or(file.model).unwrap_or_else(|| "u2netp".to_owned()),
+        background: background(serve.model.or_else(|| file.model.map(Into::into)))?,
         text: match serve.text.or(file.text) {
             None => Text::IfFetched,
             Some(name) => match name.as_str() {
@@ -140,6 +144,7 @@ pub(super) fn check(
         precision: serve.precision.or(file.precision).unwrap_or_default(),
         kernel: serve.kernel.or(file.kernel),
         threads: count("threads", serve.threads.or(file.threads), machine)?,
+        decode_threads: decode_threads(serve.decode_threads.or(file.decode.threads), machine)?,
         upload,
         queue,
         drain_deadline: span(serve.drain_deadline.or(file.drain_deadline), 30),
@@ -319,11 +324,42 @@ fn upload(
     Ok(upload)
 }
 
-fn queue(serve: &ServeFlags, file: &file::Queue) -> Result<Queue, ConfigError> {
+fn queue(
+    serve: &ServeFlags,
+    file: &file::Queue,
+    policy: &PolicySource,
+) -> Result<Queue, ConfigError> {
     let waiting = serve.queue_waiting.or(file.waiting).unwrap_or(16);
     require(waiting <= WAITING_MAX, "queue.waiting", || format!("expected 0 to {WAITING_MAX}"))?;
+    let batch = serve.queue_batch.or(file.batch).unwrap_or(0);
+    require(batch <= BATCH_MAX, "queue.batch", || {
+        format!("{batch}: expected 1 to {BATCH_MAX}, or 0 for 1 on a CPU and 8 on a GPU")
+    })?;
+    let largest = policy.policy.routes.iter().map(|route| route.image.max_pixels).max();
+    let largest = largest.unwrap_or_default();
+    // One image runs while the next one is decoded, whatever their size.
+    let pixels = serve.queue_pixels.or(file.pixels).unwrap_or_else(|| largest.saturating_mul(2));
+    require(pixels >= largest, "queue.pixels", || {
+        format!("{pixels}, but the policy takes images of {largest}: raise it, or lower max_pixels")
+    })?;
     let deadline = span(serve.queue_deadline.or(file.deadline), 30);
-    Ok(Queue { waiting: waiting.into(), deadline })
+    Ok(Queue { waiting: waiting.into(), deadline, batch: batch.into(), pixels })
+}
+
+/// The models that cut out backgrounds.
+fn background(wanted: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
+    let models = wanted.unwrap_or_else(|| vec!["u2netp".to_owned()]);
+    require((1..=BACKGROUND_MAX).contains(&models.len()), "model", || {
+        format!("expected 1 to {BACKGROUND_MAX} names, got {}", models.len())
+    })?;
+    let twice = models
+        .iter()
+        .enumerate()
+        .find(|(at, name)| models.iter().take(*at).any(|other| other == *name));
+    twice.map_or(Ok(()), |(_, name)| {
+        Err(ConfigError::setting("model", format!("{name:?} is there twice")))
+    })?;
+    Ok(models)
 }
 
 fn place(wanted: Option<PathBuf>, default: Option<&PathBuf>, below: &str) -> Option<PathBuf> {
@@ -343,6 +379,12 @@ fn count(
             Err(ConfigError::setting(setting, problem))
         }
     }
+}
+
+/// Threads that decode. By default there are two at least: one image that takes long is not to hold up all others.
+fn decode_threads(wanted: Option<u16>, machine: &Machine) -> Result<usize, ConfigError> {
+    let threads = count("decode.threads", wanted, machine)?;
+    Ok(if wanted.unwrap_or(0) == 0 { threads.max(2) } else { threads })
 }
 
 fn span(wanted: Option<super::Span>, default_seconds: u64) -> Duration {

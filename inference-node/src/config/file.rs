@@ -29,7 +29,7 @@ pub(super) struct Settings {
     pub(super) signing_realms: Option<Vec<u32>>,
     pub(super) accept_report: Option<bool>,
     pub(super) models: Option<PathBuf>,
-    pub(super) model: Option<String>,
+    pub(super) model: Option<Names>,
     pub(super) text: Option<String>,
     pub(super) device: Option<DeviceChoice>,
     pub(super) precision: Option<Precision>,
@@ -50,11 +50,19 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) otlp: Otlp,
     #[serde(default)]
+    pub(super) decode: Decode,
+    #[serde(default)]
     pub(super) upload: Upload,
     #[serde(default)]
     pub(super) queue: Queue,
     #[serde(default)]
     pub(super) token_secrets: BTreeMap<String, PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decode {
+    pub(super) threads: Option<u16>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +81,25 @@ pub(super) struct Upload {
 pub(super) struct Queue {
     pub(super) waiting: Option<u16>,
     pub(super) deadline: Option<Span>,
+    pub(super) batch: Option<u16>,
+    pub(super) pixels: Option<u64>,
+}
+
+/// One name, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a name such as \"u2netp\", or a list of names")]
+pub(super) enum Names {
+    One(String),
+    List(Vec<String>),
+}
+
+impl From<Names> for Vec<String> {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::One(name) => vec![name],
+            Names::List(names) => names,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -161,6 +188,7 @@ mod tests {
             ("colour = 1", ["line 1", "unknown field `colour`", "listen"]),
             ("\n[upload]\nsize = 1", ["line 3", "unknown field `size`", "share_per_key"]),
             ("[uploads]", ["line 1", "unknown field `uploads`", "upload"]),
+            ("model = 1", ["field \"model\"", "a name", "a list of names"]),
             ("mode = \"prod\"", ["field \"mode\"", "prod", "production"]),
             ("listen = \"localhost\"", ["field \"listen\"", "invalid", "address"]),
             ("\nthreads = \"two\"", ["line 2, field \"threads\"", "\"two\"", "u16"]),

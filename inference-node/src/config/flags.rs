@@ -126,9 +126,9 @@ pub struct ServeFlags {
     /// The folder of the models' weights [default: ~/.cache/lunette/models]
     #[arg(long, env = "LUNETTE_MODELS", value_name = "FOLDER")]
     pub models: Option<PathBuf>,
-    /// The model that cuts out backgrounds [default: u2netp]
-    #[arg(long, env = "LUNETTE_MODEL", value_name = "NAME")]
-    pub model: Option<String>,
+    /// The models that cut out backgrounds; the first is used where none is asked for [default: u2netp]
+    #[arg(long, env = "LUNETTE_MODEL", value_name = "NAME", value_delimiter = ',')]
+    pub model: Option<Vec<String>>,
     /// The model that reads text, off, or auto: ppocr, if its weights are fetched [default: auto]
     #[arg(long, env = "LUNETTE_TEXT", value_name = "NAME")]
     pub text: Option<String>,
@@ -144,6 +144,9 @@ pub struct ServeFlags {
     /// Threads that compute; 0 is one for each core [default: 0]
     #[arg(long, env = "LUNETTE_THREADS", value_name = "NUMBER")]
     pub threads: Option<u16>,
+    /// Threads that decode and encode images; 0 is one for each core, and two at least [default: 0]
+    #[arg(long, env = "LUNETTE_DECODE_THREADS", value_name = "NUMBER")]
+    pub decode_threads: Option<u16>,
     /// Bytes of request bodies that may be held at once [default: 256MiB]
     #[arg(long, env = "LUNETTE_UPLOAD_TOTAL", value_name = "SIZE")]
     pub upload_total: Option<ByteSize>,
@@ -168,6 +171,12 @@ pub struct ServeFlags {
     /// How long an image may wait for the model [default: 30s]
     #[arg(long, env = "LUNETTE_QUEUE_DEADLINE", value_name = "TIME")]
     pub queue_deadline: Option<Span>,
+    /// Images that run together at most; 0 is 1 on a CPU and 8 on a GPU [default: 0]
+    #[arg(long, env = "LUNETTE_QUEUE_BATCH", value_name = "NUMBER")]
+    pub queue_batch: Option<u16>,
+    /// Pixels that may be decoded at once [default: twice the largest image that the policy takes]
+    #[arg(long, env = "LUNETTE_QUEUE_PIXELS", value_name = "NUMBER")]
+    pub queue_pixels: Option<u64>,
     /// How long requests in flight may take after SIGTERM [default: 30s]
     #[arg(long, env = "LUNETTE_DRAIN_DEADLINE", value_name = "TIME")]
     pub drain_deadline: Option<Span>,

@@ -121,8 +121,9 @@ pub struct Config {
     pub accept_report: bool,
     /// The folder of the models' weights. It may be missing.
     pub models: PathBuf,
-    /// The name of the model that cuts out backgrounds, unchecked.
-    pub model: String,
+    /// The names of the models that cut out backgrounds, unchecked: at least one, none twice. The first is used
+    /// where none is asked for.
+    pub background: Vec<String>,
     /// What reads text.
     pub text: Text,
     /// Where models run.
@@ -133,6 +134,8 @@ pub struct Config {
     pub kernel: Option<KernelChoice>,
     /// Threads that compute, at least 1.
     pub threads: usize,
+    /// Threads that decode and encode images, at least 1.
+    pub decode_threads: usize,
     /// Bounds on the bodies that are being received.
     pub upload: Upload,
     /// Bounds on the images that wait for the model.
@@ -207,6 +210,10 @@ pub struct Queue {
     pub waiting: usize,
     /// How long one may wait.
     pub deadline: Duration,
+    /// How many run together at most; 0 is for the device to say.
+    pub batch: usize,
+    /// Pixels of all images that are decoded at once, on each device; no less than any route's `max_pixels`.
+    pub pixels: u64,
 }
 
 impl Config {

@@ -1,24 +1,51 @@
-//! Runs jobs on a model: admit at once or refuse, wait a bounded time for a turn, run on the
+//! Runs jobs on the models of a device: admit at once or refuse, wait a bounded time for a turn, run on the
 //! device's thread.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `line.rs` | whose turn is next; pure |
+//! | `queue.rs` | the jobs of one device: which may decode, and which run together; pure |
+//! | `waiting.rs` | the queue with those who wait for it: slots and turns |
+//! | `seats.rs` | the inputs of one model that are ready, and their callers |
+//! | `device.rs` | the one thread that owns a device and its models |
 
-mod admission;
-mod worker;
+mod device;
+mod line;
+mod queue;
+mod seats;
+mod waiting;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-pub use admission::{Admission, Slot, Turn};
-use worker::Worker;
+use filter::policy::Priority;
 
-use crate::models::Model;
+pub use device::{Device, Engine};
+pub use waiting::{Began, Slot, Turn};
 
-/// How much work may be under way.
+use crate::holder::Holder;
+
+/// How much work may be under way on one device.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineLimits {
     /// Jobs that may wait for their turn.
     pub waiting: usize,
     /// How long a job may wait before it is given up.
     pub patience: Duration,
+    /// Images that run together at most; twice as many are decoded at once.
+    pub batch: usize,
+    /// Pixels of all images that are decoded at once; half of them run together. An image that has more is alone.
+    pub pixels: u64,
+}
+
+/// What is asked of an engine.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What goes first.
+    pub priority: Priority,
+    /// Who asks: those of one priority take turns.
+    pub holder: Holder,
+    /// The pixels of the image.
+    pub pixels: u64,
 }
 
 /// Why a job was not done.
@@ -44,42 +71,18 @@ pub struct Done<O> {
     pub output: O,
     /// The job's turn, to be held until its image is gone.
     pub turn: Turn,
-    /// How long the job waited for the device.
+    /// How long the job waited: for its turn, and then for the device.
     pub queued: Duration,
     /// How long the model ran.
     pub ran: Duration,
-    /// On how many inputs at once.
-    pub batch: u32,
+    /// On how many inputs at once, said by the first of them alone.
+    pub batch: Option<usize>,
 }
 
-/// One model on one device.
-pub struct Engine<M: Model + 'static> {
-    admission: Admission,
-    worker: Worker<M>,
-}
+/// A job of one device.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct JobId(u64);
 
-impl<M: Model + 'static> Engine<M> {
-    /// Starts the device's thread with `model`.
-    ///
-    /// # Errors
-    /// If the thread cannot be started.
-    pub fn start(model: M, limits: EngineLimits) -> std::io::Result<Arc<Self>> {
-        let admission = Admission::new(limits.waiting, limits.patience);
-        Ok(Arc::new(Self { admission, worker: Worker::start(model)? }))
-    }
-
-    /// Admits one job, at once or not at all.
-    pub fn admit(&self) -> Result<Slot, EngineError> {
-        self.admission.admit().ok_or(EngineError::Overloaded)
-    }
-
-    /// Jobs admitted now.
-    pub fn admitted(&self) -> usize {
-        self.admission.admitted()
-    }
-
-    /// Runs one job whose turn has come. If the caller goes away before it starts, it never starts.
-    pub async fn run(&self, turn: Turn, input: M::Input) -> Result<Done<M::Output>, EngineError> {
-        self.worker.run(turn, input).await
-    }
-}
+/// A model of one device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct ModelId(usize);

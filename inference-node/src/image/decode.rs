@@ -55,6 +55,9 @@ pub enum DecodeError {
     /// The image is too large, or would need too much memory.
     #[error("the image is over a limit: {0}")]
     OverLimit(#[source] ImageError),
+    /// The decoder has a fault that this image shows.
+    #[error("the decoder panicked")]
+    Panicked,
 }
 
 /// Decodes the image (of an animation the first frame) and applies its EXIF orientation.

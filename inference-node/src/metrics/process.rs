@@ -40,7 +40,8 @@ fn open_files() -> u64 {
     fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
 }
 
-fn cpu_milliseconds() -> u64 {
+/// What this process has taken of the processors.
+pub(crate) fn cpu_milliseconds() -> u64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the program, in brackets, may hold anything.
     let after = text.rsplit_once(')').map_or("", |(_, after)| after);

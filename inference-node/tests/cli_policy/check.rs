@@ -18,6 +18,7 @@ fn warnings(document: &Value) -> Vec<&str> {
 fn what_a_policy_allows_is_shown() {
     let machine = Machine::new();
     let change = |policy: &mut Value| {
+        policy["tiers"]["free"]["concurrent"] = json!(4);
         policy["routes"][0]["body"] = json!("hold");
         policy["routes"][0]["max_bytes"] = json!("1MiB");
         policy["routes"][0]["signature"] = json!("with-key");
@@ -53,6 +54,10 @@ fn what_a_policy_allows_is_shown() {
     // With 300 s of skew, a nonce is kept for 660 s: 60 at once and 660 that come back.
     assert_eq!(row("free")[1..], ["requests", "key", "60", "requests", "in", "60", "s", "720"]);
     assert_eq!(row("vip")[1..], ["requests", "key", "3000", "requests", "in", "60", "s", "36000"]);
+    let line = |rest: &str| shown.lines().any(|line| line.split_whitespace().eq(rest.split(' ')));
+    for row in ["enterprise normal unlimited", "free low 4", "vip high unlimited"] {
+        assert!(line(row), "{row} is not in\n{shown}");
+    }
     let corp = ["corp", "https://id.example", "lunette", "HS256", "3600", "s", "vip"];
     assert_eq!(row("corp"), corp);
     // 720 + 7200 + 36000, and 80 % of 131072 in pages of 24.

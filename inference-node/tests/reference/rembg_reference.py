@@ -6,6 +6,8 @@
         writes NAME.EXTENSION.rembg.png for every photo in FOLDER; ONNX_FOLDER holds u2netp.onnx
     python rembg_reference.py options ONNX_FOLDER FOLDER
         writes NAME.EXTENSION.OPTION.png for every photo in FOLDER and every option of the server of rembg
+    python rembg_reference.py matting ONNX_FOLDER FOLDER
+        writes NAME.EXTENSION.mask.png for every photo in FOLDER, and NAME.EXTENSION.matted.png, which PyMatting refined from it
 """
 
 import os
@@ -73,6 +75,18 @@ def write_options(onnx_folder: Path, folder: Path) -> None:
             photo.with_name(f"{photo.name}.{name}.png").write_bytes(picture)
 
 
+def write_matted(onnx_folder: Path, folder: Path) -> None:
+    session = session_of(onnx_folder)
+    from rembg.bg import alpha_matting_cutout
+
+    for photo in sorted(folder.iterdir()):
+        image = Image.open(photo).convert("RGB")
+        mask = session.predict(image)[0]
+        mask.save(photo.with_name(f"{photo.name}.mask.png"))
+        matted = alpha_matting_cutout(image, mask, 240, 10, 10)
+        matted.save(photo.with_name(f"{photo.name}.matted.png"))
+
+
 match sys.argv[1:]:
     case ["photos", folder]:
         write_photos(Path(folder))
@@ -80,5 +94,7 @@ match sys.argv[1:]:
         write_cut_outs(Path(onnx_folder), Path(folder))
     case ["options", onnx_folder, folder]:
         write_options(Path(onnx_folder), Path(folder))
+    case ["matting", onnx_folder, folder]:
+        write_matted(Path(onnx_folder), Path(folder))
     case _:
         sys.exit(__doc__)

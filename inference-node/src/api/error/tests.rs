@@ -62,9 +62,10 @@ fn rejected(error: impl Into<Rejection>) -> ApiError {
 
 #[test]
 fn what_is_refused_before_decoding_for_want_of_room_is_given_back() {
-    let errors: [ApiError; 9] = [
+    let errors: [ApiError; 10] = [
         UploadError::Full.into(),
         UploadError::Share.into(),
+        ApiError::TooManyAtOnce(2),
         EngineError::Overloaded.into(),
         EngineError::WaitedTooLong.into(),
         EngineError::Stopped.into(),
@@ -160,5 +161,23 @@ fn what_a_gate_could_have_known_is_answered_as_a_gate_answers() {
     assert_eq!(answer.status(), gates.status);
     for (name, value) in gates.headers {
         assert_eq!(answer.headers()[name], value);
+    }
+}
+
+#[test]
+fn whoever_is_sent_away_for_want_of_room_is_told_when_to_come_again() {
+    let errors: [ApiError; 6] = [
+        UploadError::Full.into(),
+        UploadError::Share.into(),
+        ApiError::TooManyAtOnce(2),
+        EngineError::Overloaded.into(),
+        EngineError::WaitedTooLong.into(),
+        ApiError::Draining,
+    ];
+    for error in errors {
+        let code = error.code();
+        let answer = error.reply(&claims(None), Dialect::Lunette);
+        let fields: Vec<_> = answer.headers().get_all(RETRY_AFTER).iter().collect();
+        assert_eq!(fields, ["1"], "{code}");
     }
 }

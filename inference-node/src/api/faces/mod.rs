@@ -4,6 +4,7 @@
 //! request goes the same way through the node as one to our own API.
 
 mod colour;
+mod rapidocr;
 mod rembg;
 mod remove_bg;
 
@@ -15,8 +16,8 @@ use axum::http::Response;
 use filter::KeyRing;
 
 use super::Node;
-use super::background;
 use super::error::ApiError;
+use super::{background, ocr};
 
 /// `POST /api/remove`.
 pub(super) async fn rembg<K: KeyRing>(
@@ -32,6 +33,14 @@ pub(super) async fn remove_bg<K: KeyRing>(
     request: Request,
 ) -> Response<Body> {
     background::answer(&remove_bg::FACE, &node, request).await
+}
+
+/// `POST /ocr`.
+pub(super) async fn rapidocr<K: KeyRing>(
+    State(node): State<Arc<Node<K>>>,
+    request: Request,
+) -> Response<Body> {
+    ocr::answer(&rapidocr::FACE, &node, request).await
 }
 
 /// `GET /v1.0/account`.

@@ -7,24 +7,24 @@ use super::{colour, is_set};
 use crate::api::background::{Asked, Face, Order, write_picture};
 use crate::api::error::ApiError;
 use crate::image::finish::Finish;
+use crate::models::background::matting::Thresholds;
 use crate::models::background::{Backdrop, Shape, Wanted};
 
 pub(super) const FACE: Face = Face { read, write: write_picture };
 
 fn read(asked: &Asked<'_>) -> Result<Order, ApiError> {
-    if asked.text("model")?.is_some_and(|model| model != asked.model) {
-        return Err(ApiError::OtherModel(asked.model));
-    }
-    for name in ["af", "ab", "ae"] {
-        let number = |text: &str| text.parse::<u8>().is_ok();
-        if !asked.text(name)?.is_none_or(number) {
-            return Err(ApiError::Parameter { name, expected: "a number from 0 to 255" });
-        }
-    }
-    if is_set(asked.text("a")?) {
-        let expected = "false: there is no alpha matting here";
-        return Err(ApiError::Parameter { name: "a", expected });
-    }
+    let model = asked.model(asked.text("model")?)?;
+    let number = |name, usual: u8| {
+        let expected = "a number from 0 to 255";
+        let read = |text: &str| text.parse().map_err(|_| ApiError::Parameter { name, expected });
+        asked.text(name)?.map_or(Ok(usual), read)
+    };
+    let usual = Thresholds::default();
+    let thresholds = Thresholds {
+        foreground: number("af", usual.foreground)?,
+        background: number("ab", usual.background)?,
+        erosion: number("ae", usual.erosion)?,
+    };
     let expected = "red,green,blue,alpha, each from 0 to 255";
     let backdrop = match asked.text("bgc")? {
         None | Some("") => Backdrop::Nothing,
@@ -34,5 +34,13 @@ fn read(asked: &Asked<'_>) -> Result<Order, ApiError> {
     };
     let shape = if is_set(asked.text("om")?) { Shape::Mask } else { Shape::Cutout };
     let smooth = is_set(asked.text("ppm")?);
-    Ok(Order { wanted: Wanted { shape, smooth, backdrop }, finish: Finish::default(), json: false })
+    // A mask alone is not refined there either.
+    let is_refined = is_set(asked.text("a")?) && shape == Shape::Cutout;
+    Ok(Order {
+        model,
+        wanted: Wanted { shape, smooth, backdrop },
+        matting: is_refined.then_some(thresholds),
+        finish: Finish::default(),
+        json: false,
+    })
 }

@@ -47,7 +47,9 @@ fn read(asked: &Asked<'_>) -> Result<Order, ApiError> {
     let shape = if text("channels") == Some("alpha") { Shape::Mask } else { Shape::Cutout };
     let crop = is_set(text("crop"));
     Ok(Order {
+        model: asked.model(None)?,
         wanted: Wanted { shape, smooth: false, backdrop },
+        matting: None,
         finish: Finish { crop, max_pixels, jpeg_if_opaque, encoding },
         json: wants_json(asked.headers),
     })

@@ -41,11 +41,15 @@ async function send(file) {
   element("result").hidden = true;
   tell("Working …", false);
   const task = document.querySelector("input[name=task]:checked").value;
+  const form = new FormData();
+  // What the photo is called is nobody's business but the page's.
+  form.append("file", file, "photo");
+  if (task !== "text") form.append("output", task);
   try {
     const answer = await fetch(task === "text" ? "/v1/ocr" : "/v1/background-removal", {
       method: "POST",
-      headers: { "X-API-Key": key, "Content-Type": file.type },
-      body: file,
+      headers: { "X-API-Key": key },
+      body: form,
       signal: mine.signal,
       credentials: "omit",
       cache: "no-store",
@@ -57,6 +61,7 @@ async function send(file) {
     } else {
       await showPicture(file, await answer.blob());
       element("save").href = pictureUrl;
+      element("save").download = `${task}.png`;
       element("save").hidden = false;
     }
   } catch (error) {

@@ -30,6 +30,7 @@ pub(super) fn check(file: &Path, common: &CommonFlags, json: bool) -> Result<(),
     }
     routes(policy)?;
     quotas(policy, &sizing)?;
+    tiers(policy)?;
     issuers(policy)?;
     output::line("")?;
     output::fields(terms(policy).chain(sizing.fields(policy)))?;
@@ -132,6 +133,17 @@ fn quotas(policy: &Policy, sizing: &Sizing<'_>) -> Result<(), Error> {
     let rows = policy.tiers.iter().flat_map(of_tier).chain(shared).chain(unverified);
     output::line("")?;
     Ok(output::table(["TIER", "QUOTA", "SUBJECT", "AMOUNT", "NONCES OF A KEY"], rows)?)
+}
+
+/// How the tiers share the models of a node.
+fn tiers(policy: &Policy) -> Result<(), Error> {
+    let rows = policy.tiers.iter().map(|(name, tier)| {
+        let concurrent =
+            tier.concurrent.map_or_else(|| "unlimited".to_owned(), |most| most.to_string());
+        [name.clone(), tier.priority.as_str().to_owned(), concurrent]
+    });
+    output::line("")?;
+    Ok(output::table(["TIER", "PRIORITY", "REQUESTS AT ONCE"], rows)?)
 }
 
 fn issuers(policy: &Policy) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use filter::Policy;
-use filter::policy::Mode as Verdicts;
+use filter::policy::{Mode as Verdicts, OnStoreFailure};
 use filter::signature::Scheme;
 use serde::Serialize;
 
@@ -49,6 +49,11 @@ pub(super) fn of(policy: &Policy, mode: Mode) -> Vec<Warning> {
         if let Some(open) = left_open(scheme) {
             warn("schemes".to_owned(), format!("{} {open}", scheme.as_str()));
         }
+    }
+    if policy.on_store_failure == OnStoreFailure::Allow {
+        let problem =
+            "while a gate's store fails, quotas limit nobody: whoever makes it fail has no limit";
+        warn("on_store_failure".to_owned(), problem.to_owned());
     }
     if let Some(until) = policy.report.as_ref().and_then(|report| report.until) {
         let problem = format!("until {} {REPORTED}", clock::display(until));
@@ -129,6 +134,10 @@ mod tests {
         assert_eq!(
             warned(|policy| policy["routes"][0]["scopes"] = json!([])),
             ["routes[0].scopes"]
+        );
+        assert_eq!(
+            warned(|policy| policy["on_store_failure"] = json!("allow")),
+            ["on_store_failure"]
         );
         let report = json!({ "requests": 1, "window": "60s" });
         let reporting = paths(Mode::Development, |policy| {

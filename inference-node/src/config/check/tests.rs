@@ -27,14 +27,16 @@ fn an_empty_configuration_is_a_loopback_development_machine() {
     assert_eq!(config.operator.to_string(), "127.0.0.1:9090");
     assert_eq!(config.gate, Gate::Embedded);
     assert_eq!(config.gates, [GateKey { gate: "embedded".into(), version: 1 }]);
-    assert_eq!((config.threads, config.gate_vms), (6, 6));
+    assert_eq!((config.threads, config.gate_vms, config.decode_threads), (6, 6, 6));
     assert_eq!(config.filter, PathBuf::from("/opt/lunette/filter_proxy_wasm.wasm"));
     assert_eq!(config.data, PathBuf::from("/home/me/.local/share/lunette"));
     assert_eq!(config.models, PathBuf::from("/home/me/.cache/lunette/models"));
     assert_eq!(config.policy, PolicySource::built_in().unwrap());
     assert_eq!((config.upload.total, config.upload.per_key), (256 << 20, 64 << 20));
     assert_eq!(config.upload.minimum_rate, 16 << 10);
-    assert_eq!(config.queue, Queue { waiting: 16, deadline: Duration::from_secs(30) });
+    let deadline = Duration::from_secs(30);
+    assert_eq!(config.queue, Queue { waiting: 16, deadline, batch: 0, pixels: 50_000_000 });
+    assert_eq!(config.background, ["u2netp"]);
     assert_eq!((config.signing_realms, config.accept_report), (vec![1], true));
     assert!(config.token_secrets.is_empty());
 }
@@ -164,18 +166,48 @@ fn a_key_may_always_upload_the_largest_body_of_the_policy() {
 }
 
 #[test]
+fn one_image_that_takes_long_does_not_hold_up_all_others_unless_that_is_wanted() {
+    let on_one_core = |text: &str| {
+        let file = toml::from_str(text).unwrap();
+        let machine = Machine { cores: 1, ..machine() };
+        check(CommonFlags::default(), ServeFlags::default(), file, &machine).unwrap()
+    };
+    assert_eq!(on_one_core("").decode_threads, 2);
+    assert_eq!(on_one_core("[decode]\nthreads = 0").decode_threads, 2);
+    assert_eq!(on_one_core("[decode]\nthreads = 1").decode_threads, 1);
+}
+
+#[test]
 fn numbers_that_cannot_be_meant_are_refused() {
     for (text, setting) in [
         ("threads = 1025", "threads: "),
         ("gate_vms = 1025", "gate_vms: "),
+        ("[decode]\nthreads = 1025", "decode.threads: "),
         ("audience = \"two words\"", "audience: "),
         ("[queue]\nwaiting = 4097", "queue.waiting: "),
+        ("[queue]\nbatch = 65", "queue.batch: "),
+        ("[queue]\npixels = 24999999", "queue.pixels: "),
+        ("model = []", "model: "),
+        ("model = [\"u2net\", \"u2netp\", \"u2net\"]", "model: \"u2net\" is there twice"),
         ("[upload]\nidle = \"0s\"", "upload.idle: "),
         ("[upload]\ndeadline = \"0s\"", "upload.deadline: "),
     ] {
         let problem = problem(text);
         assert!(problem.starts_with(setting), "{problem}");
     }
+}
+
+#[test]
+fn the_largest_image_of_the_policy_always_fits() {
+    let queue = load("[queue]\nbatch = 4\npixels = 25000000").unwrap().queue;
+    assert_eq!((queue.batch, queue.pixels), (4, 25_000_000));
+}
+
+#[test]
+fn one_model_or_several_cut_out_backgrounds() {
+    assert_eq!(load("model = \"u2net\"").unwrap().background, ["u2net"]);
+    let both = load("model = [\"u2net\", \"u2netp\"]").unwrap();
+    assert_eq!(both.background, ["u2net", "u2netp"]);
 }
 
 #[test]

@@ -5,12 +5,21 @@
 //! [Resample.c](https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c): across, then down, with
 //! weights in fixed point, rounding to 8 bits after each. When shrinking, the filter widens with the scale, so that
 //! every pixel of the source counts.
+//!
+//! The crate `fast_image_resize` does it with shorter weights: measured, up to 22 % of the values came out differently,
+//! by up to 6 of 255 in a photo and by up to 16 where a mask has an edge.
+
+use kernels::{
+    Kernel,
+    weigh::{self, FRACTION_BITS},
+};
+use rayon::prelude::*;
 
 /// How far the filter reaches on either side, in pixels of the larger image.
 const SUPPORT: f64 = 3.0;
 
-/// Weights are multiples of 2^-22, so that a sum of 8-bit values fits 32 bits with two to spare.
-const FRACTION_BITS: u32 = 32 - 8 - 2;
+/// Rows that are narrowed together, and rows that are worth a task of their own.
+const TOGETHER: usize = 16;
 
 /// Resizes an image of `C` interleaved channels; sizes are (width, height) in pixels.
 pub(super) fn resize<const C: usize>(image: &[u8], from: (u32, u32), to: (u32, u32)) -> Vec<u8> {
@@ -72,43 +81,40 @@ fn sinc(x: f64) -> f64 {
 
 /// Resizes every row.
 fn across<const C: usize>(image: &[u8], width: usize, windows: &[Window]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(image.len() / width * windows.len());
-    for row in image.chunks_exact(width * C) {
-        let (pixels, _) = row.as_chunks::<C>();
-        for window in windows {
-            let mut sums = [0; C];
-            for (pixel, weight) in pixels[window.start..].iter().zip(&window.weights) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(value) * weight;
+    let kernel = Kernel::best();
+    let (from, to) = (width * C, windows.len() * C);
+    let mut result = vec![0; image.len() / from * to];
+    let blocks = result.par_chunks_mut(to * TOGETHER).zip(image.par_chunks(from * TOGETHER));
+    blocks.for_each_init(
+        // Turned: a column of the block is a row here, and all of it is weighed at once.
+        || (vec![[[0; C]; TOGETHER]; width], [[0; C]; TOGETHER]),
+        |(columns, narrowed), (result, rows)| {
+            for (y, row) in rows.chunks_exact(from).enumerate() {
+                for (column, pixel) in columns.iter_mut().zip(row.as_chunks::<C>().0) {
+                    column[y] = *pixel;
                 }
             }
-            result.extend(sums.map(round));
-        }
-    }
+            for (x, Window { start, weights }) in windows.iter().enumerate() {
+                let source = columns[*start..].as_flattened().as_flattened();
+                weigh::rows(kernel, source, weights, narrowed.as_flattened_mut());
+                for (row, pixel) in result.chunks_exact_mut(to).zip(&*narrowed) {
+                    row[x * C..][..C].copy_from_slice(pixel);
+                }
+            }
+        },
+    );
     result
 }
 
 /// Resizes every column; a row has `row_bytes` bytes before and after.
 fn down(image: &[u8], row_bytes: usize, windows: &[Window]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(row_bytes * windows.len());
-    let mut sums = vec![0; row_bytes];
-    for window in windows {
-        sums.fill(0);
-        let rows = image.chunks_exact(row_bytes).skip(window.start);
-        for (row, weight) in rows.zip(&window.weights) {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(value) * weight;
-            }
-        }
-        result.extend(sums.iter().copied().map(round));
-    }
+    let kernel = Kernel::best();
+    let mut result = vec![0; row_bytes * windows.len()];
+    let rows = result.par_chunks_exact_mut(row_bytes).zip(windows);
+    rows.with_min_len(TOGETHER).for_each(|(row, Window { start, weights })| {
+        weigh::rows(kernel, &image[start * row_bytes..], weights, row);
+    });
     result
-}
-
-/// A weighted sum as the nearest 8-bit value: Lanczos overshoots at edges.
-fn round(sum: i32) -> u8 {
-    let rounded = (sum + (1 << (FRACTION_BITS - 1))) >> FRACTION_BITS;
-    u8::try_from(rounded.clamp(0, 255)).expect("clamped")
 }
 
 fn index(size: u32) -> usize {

@@ -12,7 +12,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use crate::models::layers::{Compute, Conv, Fusion, Map, Spec, Workplace};
+use crate::models::layers::{Conv, Fusion, Map, Spec, Workplace};
 
 /// The side of the square that the network was trained on, in pixels.
 pub const SIDE: u16 = 320;
@@ -156,20 +156,19 @@ pub struct U2Net {
 }
 
 impl U2Net {
-    /// The network with weights named as in the original; a missing name or another shape is an error.
+    /// The network at `place`, with weights named as in the original; a missing name or another shape is an error.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as every candle network takes its VarBuilder"
     )]
-    pub fn new(config: &Config, weights: VarBuilder<'_>, compute: &Compute) -> Result<Self> {
+    pub fn new(config: &Config, weights: VarBuilder<'_>, place: &Workplace) -> Result<Self> {
         use Widening::{Dilation, Pooling};
         const BLOCKS: [(usize, Widening); 6] =
             [(7, Pooling), (6, Pooling), (5, Pooling), (4, Pooling), (4, Dilation), (4, Dilation)];
 
-        let place = Workplace::new(compute);
         let block = |stage: usize, input, width, name| {
             let side = usize::from(SIDE) >> (stage - 1);
-            Rsu::new(input, width, BLOCKS[stage - 1], side, &weights.pp(name), &place)
+            Rsu::new(input, width, BLOCKS[stage - 1], side, &weights.pp(name), place)
         };
         let mut channels = 3;
         let mut encoder = Vec::with_capacity(config.encoder.len());
@@ -185,8 +184,8 @@ impl U2Net {
         }
         let sides = config.decoder.iter().rev().chain(config.encoder.last());
         let sides: Vec<_> = sides.map(|width| width.outer).collect();
-        let fusion = Fusion::new(&sides, &weights, &place)?;
-        Ok(Self { encoder, decoder, fusion, place })
+        let fusion = Fusion::new(&sides, &weights, place)?;
+        Ok(Self { encoder, decoder, fusion, place: place.clone() })
     }
 
     /// Gives back the memory of the maps; the next run gets it anew.
@@ -233,12 +232,13 @@ mod tests {
     use candle_nn::VarMap;
 
     use super::*;
+    use crate::models::layers::Compute;
 
     /// The network with random weights, and the parameters that it asked for.
     fn random(config: &Config) -> (U2Net, VarMap) {
         let parameters = VarMap::new();
         let weights = VarBuilder::from_varmap(&parameters, DType::F32, &Device::Cpu);
-        (U2Net::new(config, weights, &Compute::cpu()).unwrap(), parameters)
+        (U2Net::new(config, weights, &Workplace::new(&Compute::cpu())).unwrap(), parameters)
     }
 
     /// The parameters that the original has: beside those here, each layer's batch normalisation scales and shifts
@@ -287,6 +287,6 @@ mod tests {
     fn weights_of_the_other_size_are_refused() {
         let (_, parameters) = random(&Config::u2netp());
         let weights = VarBuilder::from_varmap(&parameters, DType::F32, &Device::Cpu);
-        assert!(U2Net::new(&Config::u2net(), weights, &Compute::cpu()).is_err());
+        assert!(U2Net::new(&Config::u2net(), weights, &Workplace::new(&Compute::cpu())).is_err());
     }
 }

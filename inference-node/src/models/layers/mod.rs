@@ -1,9 +1,10 @@
 //! The layers that networks are made of, on the device that runs them.
 //!
-//! A network says what follows what, once; here is how. On a CPU the layers are those of the crate `kernels`, in
-//! memory that is used again (`host`); on any other device they are candle's own (`device`). Both are candle
+//! A network says what follows what, once; here is how. On a CPU the layers are those of the crate `kernels` (`host`), in
+//! memory that is used again (`blocked`); on any other device they are candle's own (`device`). Both are candle
 //! tensors, so weights, inputs and outputs are the same.
 
+mod blocked;
 mod buffers;
 mod compute;
 mod device;
@@ -11,34 +12,56 @@ mod host;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
+pub(crate) use self::blocked::{Blocked, with_all};
 pub use self::compute::{Compute, DeviceChoice, KernelChoice, NoDevice, Precision, UnknownName};
 
 use self::buffers::Buffers;
 
-/// What layers of one network share: where they run, and the memory of their maps.
+/// What layers share: where they run, and the memory of their maps. Networks that run one after the other can have one
+/// workplace together; a clone is the same one.
 #[derive(Clone)]
-pub(crate) struct Workplace {
+pub struct Workplace {
     compute: Compute,
     buffers: Buffers,
 }
 
 impl Workplace {
-    pub(crate) fn new(compute: &Compute) -> Self {
+    /// One for layers that run as `compute` says.
+    #[must_use]
+    pub fn new(compute: &Compute) -> Self {
         Self { compute: compute.clone(), buffers: Buffers::default() }
     }
 
+    /// Where its layers run, and how.
+    #[must_use]
+    pub fn compute(&self) -> &Compute {
+        &self.compute
+    }
+
+    /// The same memory, for layers that run on the CPU whatever the others do.
+    #[must_use]
+    pub fn on_cpu(&self) -> Self {
+        let compute = Compute { device: Device::Cpu, ..self.compute.clone() };
+        Self { compute, buffers: self.buffers.clone() }
+    }
+
     /// Gives back all memory that no map is in.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         self.buffers.clear();
+    }
+
+    /// The map of an image, `[B, C, H, W]`, for layers of the CPU.
+    pub(crate) fn blocked(&self, image: &Tensor) -> Result<Blocked> {
+        Blocked::of(image, &self.buffers)
     }
 
     /// The map of an image, `[B, C, H, W]`.
     pub(crate) fn map(&self, image: &Tensor) -> Result<Map> {
         if self.compute.device.is_cpu() {
-            host::Blocked::of(image, &self.buffers).map(Map::Host)
+            self.blocked(image).map(Map::Host)
         } else {
             image.to_dtype(self.compute.dtype()).map(Map::Device)
         }
@@ -48,7 +71,7 @@ impl Workplace {
 /// A map of channels between two layers.
 #[derive(Clone)]
 pub(crate) enum Map {
-    Host(host::Blocked),
+    Host(Blocked),
     Device(Tensor),
 }
 
@@ -56,7 +79,7 @@ impl Map {
     /// Height and width.
     pub(crate) fn size(&self) -> Result<(usize, usize)> {
         match self {
-            Self::Host(map) => Ok(map.size()),
+            Self::Host(map) => Ok((map.shape().height, map.shape().width)),
             Self::Device(map) => device::size(map),
         }
     }
@@ -146,7 +169,7 @@ impl Fusion {
 }
 
 /// The map of the host, which a network of the host has.
-fn on_host(map: &Map) -> Result<&host::Blocked> {
+fn on_host(map: &Map) -> Result<&Blocked> {
     match map {
         Map::Host(map) => Ok(map),
         Map::Device(_) => candle_core::bail!("a layer of the CPU got a map of another device"),

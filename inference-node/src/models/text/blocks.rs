@@ -1,6 +1,6 @@
 //! The inverted residual block of [MobileNetV3](https://arxiv.org/abs/1905.02244).
 
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 use candle_nn::VarBuilder;
 use kernels::{
     Kernel,
@@ -9,6 +9,7 @@ use kernels::{
 };
 
 use super::layers::{Convolution, DepthwiseConvolution, Excitation};
+use crate::models::layers::Blocked;
 
 /// What sets one block apart.
 pub(super) struct Block {
@@ -76,7 +77,7 @@ impl InvertedResidual {
         })
     }
 
-    pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, input: &Blocked) -> Result<Blocked> {
         let mut map = self.depthwise.forward(&self.expand.forward(input)?)?;
         if let Some(excitation) = &self.excitation {
             map = excitation.forward(&map)?;

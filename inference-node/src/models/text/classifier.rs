@@ -5,15 +5,13 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear, ops::softmax_last_dim};
-use kernels::{
-    Kernel,
-    conv::Activation::{self, HardSwish, Relu},
-};
+use kernels::conv::Activation::{self, HardSwish, Relu};
 
 use super::{
     blocks::{Block, InvertedResidual},
-    layers::{Convolution, block, max_2x2, means},
+    layers::{Convolution, means},
 };
+use crate::models::layers::Workplace;
 
 /// Height and width of the input.
 pub const SIZE: (u32, u32) = (48, 192);
@@ -40,15 +38,17 @@ pub struct Classifier {
     blocks: Vec<InvertedResidual>,
     last: Convolution,
     head: Linear,
+    place: Workplace,
 }
 
 impl Classifier {
-    /// The network with the weights that [`convert`](crate::models::convert) wrote.
+    /// The network at a place on the CPU, with the weights that [`convert`](crate::models::convert) wrote.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as every candle network takes its VarBuilder"
     )]
-    pub fn new(kernel: Kernel, weights: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(place: &Workplace, weights: VarBuilder<'_>) -> Result<Self> {
+        let kernel = place.compute().kernel;
         let mut channels = 8;
         let mut blocks = Vec::with_capacity(BLOCKS.len());
         for (number, (size, inner, outer, activation, is_gated, rows)) in
@@ -75,16 +75,19 @@ impl Classifier {
                 &weights.pp("last"),
             )?,
             head: linear(LAST, 2, weights.pp("head"))?,
+            place: place.clone(),
         })
     }
 
     /// How likely each line stands upright, and how likely on its head: `[B, 3, 48, 192] -> [B, 2]`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let mut map = self.stem.forward(&block(input)?)?;
+        let mut map = self.stem.forward(&self.place.blocked(input)?)?;
         for block in &self.blocks {
             map = block.forward(&map)?;
         }
-        let map = max_2x2(&self.last.forward(&map)?)?;
-        softmax_last_dim(&self.head.forward(&means(&map, LAST)?)?)
+        let means = means(&self.last.forward(&map)?.max_pool()?)?;
+        let batch = means.shape().batch;
+        let means = means.to_tensor()?.reshape((batch, ()))?.narrow(1, 0, LAST)?;
+        softmax_last_dim(&self.head.forward(&means)?)
     }
 }

@@ -14,8 +14,9 @@ use kernels::{
 
 use super::{
     blocks::{Block, InvertedResidual},
-    layers::{Convolution, Excitation, add_doubled, block, concat, spread_4x4, values},
+    layers::{Convolution, Excitation, add_doubled, concat, spread_4x4, values},
 };
+use crate::models::layers::{Blocked, Workplace};
 
 /// Sides of the input are multiples of this.
 pub const MULTIPLE: u32 = 32;
@@ -73,7 +74,7 @@ impl Gated {
         })
     }
 
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    fn forward(&self, input: &Blocked) -> Result<Blocked> {
         self.excitation.forward(&self.convolution.forward(input)?)
     }
 }
@@ -87,15 +88,17 @@ pub struct Detector {
     smooth: [Gated; 4],
     head: Convolution,
     up: [Convolution; 2],
+    place: Workplace,
 }
 
 impl Detector {
-    /// The network with the weights that [`convert`](crate::models::convert) wrote.
+    /// The network at a place on the CPU, with the weights that [`convert`](crate::models::convert) wrote.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as every candle network takes its VarBuilder"
     )]
-    pub fn new(kernel: Kernel, weights: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(place: &Workplace, weights: VarBuilder<'_>) -> Result<Self> {
+        let kernel = place.compute().kernel;
         let mut channels = 8;
         let mut blocks = Vec::with_capacity(BLOCKS.len());
         for (number, (size, inner, outer, activation, stride)) in BLOCKS.into_iter().enumerate() {
@@ -143,13 +146,14 @@ impl Detector {
                 &weights.pp("head.conv"),
             )?,
             up: upward(kernel, &weights.pp("head"))?,
+            place: place.clone(),
         })
     }
 
     /// How likely each pixel is text: `[B, 3, H, W] -> [B, 1, H, W]`, where `H` and `W` are multiples of [`MULTIPLE`].
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         // Down: maps of 1/4, 1/8, 1/16 and 1/32 of the size leave for the pyramid.
-        let mut map = self.stem.forward(&block(input)?)?;
+        let mut map = self.stem.forward(&self.place.blocked(input)?)?;
         let mut levels = Vec::with_capacity(4);
         for (number, block) in self.blocks.iter().enumerate() {
             map = block.forward(&map)?;
@@ -166,8 +170,10 @@ impl Detector {
             above = add_doubled(&self.lateral[level].forward(&levels[level])?, &above)?;
             smoothed.push(self.smooth[level].forward(&above)?);
         }
-        let [fourth, third, second, first] = &smoothed[..] else { unreachable!("four levels") };
-        let fused = concat([first, second, third, fourth], SMOOTH)?; // [B, 96 / 16, H / 4, W / 4, 16]
+        let [smallest, smaller, larger, largest] = &smoothed[..] else {
+            unreachable!("four levels")
+        };
+        let fused = concat([smallest, smaller, larger, largest])?; // 96 channels at a quarter of the size
         let head = self.head.forward(&fused)?;
         spread_4x4(&self.up[1].forward(&self.up[0].forward(&head)?)?)
     }

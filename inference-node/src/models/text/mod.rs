@@ -20,7 +20,7 @@ mod resample;
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use image::{DynamicImage, RgbImage, imageops};
 
 use self::{
@@ -34,7 +34,7 @@ use self::{
 };
 use crate::models::{
     Model, ModelError,
-    layers::Compute,
+    layers::Workplace,
     weights::{ModelCard, Weights, WeightsError},
 };
 
@@ -77,29 +77,30 @@ pub struct TextReading {
     classifier: Classifier,
     recogniser: Recogniser,
     characters: Characters,
+    place: Workplace,
 }
 
 impl TextReading {
     /// Loads the weights of `card` from the safetensors file at `path`. They run on the CPU, whatever the device of
-    /// `compute`: between the networks there is too much to do that a GPU does not.
+    /// `place`: between the networks there is too much to do that a GPU does not.
     pub fn load(
         card: &'static ModelCard,
         path: &Path,
-        compute: &Compute,
+        place: &Workplace,
     ) -> Result<Self, LoadError> {
-        let (compute, kernel) =
-            (Compute { device: Device::Cpu, ..compute.clone() }, compute.kernel);
-        let tensors = Weights::load(card, path)?.into_tensors(&compute)?;
+        let place = place.on_cpu();
+        let tensors = Weights::load(card, path)?.into_tensors(place.compute())?;
         if !tensors.contains_tensor("characters") {
             return Err(LoadError::OtherTask { name: card.name });
         }
         let list = tensors.get_unchecked_dtype("characters", DType::U8)?.to_vec1::<u8>()?;
         let characters = Characters::parse(&list).ok_or(LoadError::Characters)?;
         Ok(Self {
-            detector: Detector::new(kernel, tensors.pp("detector"))?,
-            classifier: Classifier::new(kernel, tensors.pp("classifier"))?,
-            recogniser: Recogniser::new(characters.classes(), kernel, tensors.pp("recogniser"))?,
+            detector: Detector::new(&place, tensors.pp("detector"))?,
+            classifier: Classifier::new(&place, tensors.pp("classifier"))?,
+            recogniser: Recogniser::new(characters.classes(), &place, tensors.pp("recogniser"))?,
             characters,
+            place,
         })
     }
 
@@ -177,6 +178,10 @@ impl Model for TextReading {
 
     fn run(&self, batch: &[DynamicImage]) -> Result<Vec<Reading>, ModelError> {
         batch.iter().map(|image| self.read(image)).collect()
+    }
+
+    fn rest(&self) {
+        self.place.rest();
     }
 }
 

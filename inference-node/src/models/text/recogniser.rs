@@ -7,17 +7,14 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use kernels::{
-    Kernel,
     channels::HardSigmoid,
     classes::{self, Best},
     conv::Activation::HardSwish,
-    map::Map,
     recurrent::Lstm,
 };
 
-use super::layers::{
-    Convolution, DepthwiseConvolution, Excitation, block, lstm, max_2x2, shape, values, with_values,
-};
+use super::layers::{Convolution, DepthwiseConvolution, Excitation, columns, lstm, values};
+use crate::models::layers::{Blocked, Workplace};
 
 /// The height of the input.
 pub const HEIGHT: u32 = 32;
@@ -54,7 +51,7 @@ struct Separable {
 }
 
 impl Separable {
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    fn forward(&self, input: &Blocked) -> Result<Blocked> {
         let mut map = self.depthwise.forward(input)?;
         if let Some(excitation) = &self.excitation {
             map = excitation.forward(&map)?;
@@ -70,16 +67,17 @@ pub struct Recogniser {
     lines: [(Convolution, Lstm); 2],
     narrow: Convolution,
     classes: Convolution,
-    kernel: Kernel,
+    place: Workplace,
 }
 
 impl Recogniser {
-    /// The network for `classes` classes, with the weights that [`convert`](crate::models::convert) wrote.
+    /// The network for `classes` classes at a place on the CPU, with the weights that [`convert`](crate::models::convert) wrote.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "as every candle network takes its VarBuilder"
     )]
-    pub fn new(classes: usize, kernel: Kernel, weights: VarBuilder<'_>) -> Result<Self> {
+    pub fn new(classes: usize, place: &Workplace, weights: VarBuilder<'_>) -> Result<Self> {
+        let kernel = place.compute().kernel;
         let mut channels = 16;
         let mut blocks = Vec::with_capacity(BLOCKS.len());
         for (number, (size, outer, is_gated, rows)) in BLOCKS.into_iter().enumerate() {
@@ -122,35 +120,32 @@ impl Recogniser {
             lines: [line(0, channels)?, line(1, 2 * HIDDEN)?],
             narrow: Convolution::linear((2 * HIDDEN, NARROW), kernel, &weights.pp("head.0"))?,
             classes: Convolution::linear((NARROW, classes), kernel, &weights.pp("head.1"))?,
-            kernel,
+            place: place.clone(),
         })
     }
 
     /// The likeliest class of each column of each line: `[B, 3, 32, W]` gives `B` times `W / 4`, rounded down but for
     /// the first halving.
     pub fn forward(&self, input: &Tensor) -> Result<Vec<Vec<Best>>> {
-        let mut map = self.stem.forward(&block(input)?)?;
+        let mut map = self.stem.forward(&self.place.blocked(input)?)?;
         for block in &self.blocks {
             map = block.forward(&map)?;
         }
-        let mut line = max_2x2(&map)?; // [B, 512 / 16, 1, W / 4, 16]
+        let mut line = map.max_pool()?; // 512 channels, 1 row, W / 4 columns
         for (gates, cell) in &self.lines {
-            line = lstm(cell, &gates.forward(&line)?)?; // [B, 128 / 16, 1, W / 4, 16]
+            line = lstm(cell, &gates.forward(&line)?)?; // 128 channels
         }
         let narrow = self.narrow.forward(&line)?;
 
         // There are thousands of classes: only so many columns at a time.
-        let (batch, columns) = (narrow.dim(0)?, narrow.dim(3)?);
-        let mut lines = vec![Vec::with_capacity(columns); batch];
+        let (images, all) = (narrow.shape().batch, narrow.shape().width);
+        let mut lines = vec![Vec::with_capacity(all); images];
         for (image, line) in lines.iter_mut().enumerate() {
-            let narrow = narrow.narrow(0, image, 1)?;
-            for start in (0..columns).step_by(COLUMNS) {
-                let part = narrow.narrow(3, start, COLUMNS.min(columns - start))?.contiguous()?;
+            for first in (0..all).step_by(COLUMNS) {
+                let part = columns(&narrow, image, first, COLUMNS.min(all - first))?;
+                let kernel = self.place.compute().kernel;
                 let logits = self.classes.forward(&part)?;
-                let shape = shape(&logits, self.classes.outputs())?;
-                line.extend(with_values(&logits, |values| {
-                    Ok(classes::likeliest(self.kernel, Map::new(shape, values)))
-                })?);
+                line.extend(logits.read(|logits| classes::likeliest(kernel, logits))?);
             }
         }
         Ok(lines)
