@@ -3,13 +3,14 @@
 
 use std::fmt::Write as _;
 use std::io::Cursor;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conformance::bodies::Envelope;
 use conformance::client::{self, Answer};
 use conformance::differences;
+use conformance::flood::{self, Flood};
 use conformance::keys;
-use conformance::node::{Home, Node};
+use conformance::node::{self, Home, Node};
 use conformance::vectors::{self, Expect, Request, Stage, Vector};
 use image::{DynamicImage, GenericImageView as _, ImageFormat, Rgb, RgbImage};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -33,17 +34,7 @@ fn encoded(image: RgbImage, format: ImageFormat) -> Vec<u8> {
 }
 
 fn post(key: &str, content_type: &str, body: Vec<u8>) -> Request {
-    let headers = [
-        ("X-API-Key", key.to_owned()),
-        ("Content-Type", content_type.to_owned()),
-        ("Content-Length", body.len().to_string()),
-    ];
-    Request {
-        method: "POST".to_owned(),
-        target: PATH.to_owned(),
-        headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        body,
-    }
+    node::post(PATH, key, content_type, body)
 }
 
 fn code(answer: &Answer) -> (u16, String) {
@@ -315,7 +306,7 @@ async fn the_answers_come_from_the_wasm_file_and_nothing_starts_without_it() {
     let file = home.path().with_extension("wasm");
     std::fs::write(&file, changed).unwrap();
     let node = Node::start(&home, &["--filter", file.to_str().unwrap()]).await;
-    let answer = node.send(&conformance::node::get("/nowhere")).await;
+    let answer = node.send(&node::get("/nowhere")).await;
     assert_eq!(answer.problem()["detail"], "THERE is no such path here");
 
     let output = home.command(&["serve", "--filter", "/nowhere/filter.wasm"]).output().unwrap();
@@ -362,6 +353,48 @@ async fn junk(address: std::net::SocketAddr, first: u64, count: u64) {
             tail.drain(..tail.len().saturating_sub(11));
         }
     }
+}
+
+/// How many seconds a flood lasts, if nobody says.
+const FLOOD: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_junk_costs_bounded_memory_and_log_and_others_are_served() {
+    let home = Home::default();
+    let log = home.path().with_extension("log");
+    let node = Node::start_with_log(&home, &[], &log).await;
+    let image = vectors::named("a PNG").request().body;
+    let good = post(&home.development_key(), "image/png", image);
+    for _ in 0..3 {
+        assert_eq!(node.send(&good).await.status, 200);
+    }
+    let before = node.memory_kib();
+    let address = node.address;
+    let flood = Flood::begin(&flood::junk(), move || TcpStream::connect(address));
+    let (began, mut served) = (Instant::now(), 3);
+    while began.elapsed() < flood::lasts(FLOOD) {
+        assert_eq!(node.send(&good).await.status, 200, "a good request during the flood");
+        served += 1;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let growth = node.memory_kib().saturating_sub(before);
+    let (refused, took) = flood.end().await;
+    #[expect(clippy::print_stdout, reason = "the rate is worth seeing")]
+    {
+        println!("{refused} requests of junk in {took:?}, {growth} KiB more, {served} served");
+    }
+    assert!(refused / took.as_secs().max(1) > 1_000, "only {refused} in {took:?}: no flood");
+    assert!(growth < 64 * 1024, "{growth} KiB more after {refused} requests of junk");
+    assert_eq!(node.metric("lunette_gate_requests_total").await, refused + served);
+    assert_eq!(node.metric("lunette_gate_released_total").await, served);
+    let log = std::fs::read_to_string(log).expect("the log");
+    let lines = |of: &str| log.lines().filter(|line| line.contains(of)).count() as u64;
+    assert_eq!(lines("code=\"ok\""), served, "what was served is all in the log");
+    // What `inference-node/src/api/refusal_lines.rs` allows.
+    let most = 1000 + 100 * (took.as_secs() + 2);
+    let refusals = lines("by=\"gate\"");
+    assert!((1000..=most).contains(&refusals), "{refusals} lines, and at most {most}");
+    assert!(lines("refusals came too fast for the log") > 0, "it says that some are left out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

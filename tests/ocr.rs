@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use conformance::bodies::Envelope;
 use conformance::client::Answer;
-use conformance::node::{Home, Node};
+use conformance::node::{self, Home, Node};
 use conformance::vectors::Request;
 use image::{DynamicImage, ImageFormat};
 use serde_json::Value;
@@ -12,17 +12,7 @@ use serde_json::Value;
 const PAGE: &[u8] = include_bytes!("pages/two-lines.png");
 
 fn post(key: &str, content_type: &str, body: Vec<u8>) -> Request {
-    let headers = [
-        ("X-API-Key", key.to_owned()),
-        ("Content-Type", content_type.to_owned()),
-        ("Content-Length", body.len().to_string()),
-    ];
-    Request {
-        method: "POST".to_owned(),
-        target: "/v1/ocr".to_owned(),
-        headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        body,
-    }
+    node::post("/v1/ocr", key, content_type, body)
 }
 
 fn page(answer: &Answer) -> Value {

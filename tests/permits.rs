@@ -94,7 +94,7 @@ async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
     let altered = format!("{}A", &first[..first.len() - 1]);
     refused(&node.send(&gate.request(&[&altered])).await, "permit-invalid", "altered");
 
-    let changes: [Change; 10] = [
+    let changes: [Change; 11] = [
         ("expired", |claims| claims.issued_at -= 36_000),
         ("from the future", |claims| claims.issued_at += 60_000),
         ("another method", |claims| claims.method = "PUT".into()),
@@ -104,6 +104,7 @@ async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
         ("another environment", |claims| claims.environment = Environment::Live),
         ("another type", |claims| claims.content_type = "image/jpeg".into()),
         ("another length", |claims| claims.content_length += 1),
+        ("for a page that asks nobody", |claims| claims.credential = Credential::Anonymous),
         ("from before the start", |claims| claims.issued_at -= 34_000),
     ];
     for (what, change) in changes {

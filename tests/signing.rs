@@ -3,9 +3,9 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 
 use conformance::client::Answer;
+use conformance::clock::SetClock;
 use conformance::node::{Home, Node};
 use conformance::vectors::{HOST, Request};
 
@@ -89,29 +89,12 @@ async fn a_restart_forgets_no_nonce_that_still_verifies() {
     assert_eq!(code(&node.send(&again).await), "not-an-image");
 }
 
-/// The library that tells a program another time; `scripts/setup servers` installs it.
-fn other_time() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").expect("a folder").flatten();
-    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    let library = libraries.find(|library| library.exists());
-    library.expect("no libfaketime: run scripts/setup servers")
-}
-
-/// The gate in this process, for Envoy and workerd do not start with that library.
 #[tokio::test]
 async fn a_clock_that_jumps_by_an_hour_makes_no_signature_good_twice() {
     let home = Home::default();
-    let file = home.path().with_extension("clock");
-    let jump = |seconds: i64| std::fs::write(&file, format!("{seconds:+}")).expect("a file");
-    jump(0);
-    let library = other_time();
-    let variables = [
-        ("LD_PRELOAD", library.to_str().unwrap()),
-        ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
-        ("FAKETIME_NO_CACHE", "1"),
-        // What runs steadily does not jump.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ];
+    let clock = SetClock::new();
+    let variables = clock.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
     let node = Node::start_in(&home, &["--policy", &home.policy()], &variables).await;
     let id = new_signing_key(&home, "rfc9421");
     let key = home.new_key();
@@ -120,12 +103,12 @@ async fn a_clock_that_jumps_by_an_hour_makes_no_signature_good_twice() {
     let signed = sign(&home, &["--key-id", &id]);
     assert_eq!(code(&node.send(&signed).await), "not-an-image");
     for seconds in [3600, -3600] {
-        jump(seconds);
+        clock.set(seconds);
         assert_eq!(code(&node.send(&signed).await), "signature-stale", "{seconds}");
         let fresh = sign(&home, &["--key-id", &id]);
         assert_eq!(code(&node.send(&fresh).await), "signature-stale", "{seconds}");
         assert_eq!(code(&node.send(&by_key).await), "not-an-image", "{seconds}");
-        jump(0);
+        clock.set(0);
         assert_eq!(code(&node.send(&signed).await), "signature-replayed", "{seconds} and back");
     }
     let fresh = sign(&home, &["--key-id", &id]);

@@ -7,6 +7,7 @@
 //! that is there and no longer exists.
 
 mod corpus;
+mod endpoint;
 mod judge;
 mod lists;
 mod table;

@@ -1,6 +1,7 @@
 //! The gate in a real Envoy, configured as it is shipped.
 
 mod answers;
+mod clock;
 mod faults;
 mod flood;
 mod manifests;

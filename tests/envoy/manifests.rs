@@ -24,6 +24,21 @@ fn manifests_are_what_kubernetes_and_istio_take() {
 }
 
 #[test]
+fn the_image_that_the_manifest_names_is_what_the_containerfile_makes() {
+    let hadolint = binary().parent().expect("a folder").join("bin/hadolint");
+    let output = Command::new(hadolint)
+        .arg(root().join("Containerfile"))
+        .output()
+        .expect("hadolint of target/envoy: scripts/setup envoy installs it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a file");
+    let image = concat!("lunette:", env!("CARGO_PKG_VERSION"));
+    for file in ["envoy/kubernetes-sidecar.yaml", "envoy/README.md", "Containerfile"] {
+        assert!(read(file).contains(image), "{file} names {image}");
+    }
+}
+
+#[test]
 fn the_script_writes_what_envoy_watches_for() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let snapshot = crate::default_policy();

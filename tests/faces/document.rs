@@ -43,15 +43,18 @@ fn the_fields_and_their_values_are_those_of_the_policy() {
         let method = route["method"].as_str().unwrap().to_lowercase();
         let operation = &document["paths"][route["path"].as_str().unwrap()][&method];
         let content = &operation["requestBody"]["content"];
-        for (media_type, image) in
-            [("multipart/form-data", &form["multipart"]), ("application/json", &form["json"])]
-        {
+        for (media_type, image) in [
+            ("multipart/form-data", &form["multipart"]),
+            ("application/json", &form["json"]),
+            ("application/x-www-form-urlencoded", &form["urlencoded"]),
+        ] {
             let Some(image) = image.as_str() else {
                 assert!(content[media_type].is_null(), "{name}: {media_type}");
                 continue;
             };
             let schema = &content[media_type]["schema"];
-            let base64 = form["multipart_base64"].as_str().filter(|_| image == form["multipart"]);
+            let base64 = form["multipart_base64"].as_str();
+            let base64 = base64.filter(|_| media_type == "multipart/form-data");
             let images: Vec<_> = [image].into_iter().chain(base64).collect();
             match base64 {
                 None => assert_eq!(schema["required"], json!(images), "{name}"),

@@ -2,8 +2,10 @@
 //!
 //! Each client is the published one, unchanged. `scripts/setup faces target/faces` installs them.
 
+mod cors;
 mod document;
 mod page;
+mod rapidocr;
 mod rembg;
 mod remove_bg;
 mod tools;

@@ -16,6 +16,7 @@ async fn a_photo_is_dropped_and_its_cut_out_appears() {
     let mut command = Command::new("node");
     command.arg(scripts().join("browser.mjs")).arg(installed("chromium")).arg(&origin);
     command.arg(home.development_key()).arg(photo(folder.path()));
+    command.arg(scripts().parent().unwrap().join("pages/markup.png"));
     let saw: Value = serde_json::from_slice(&output(command).await).unwrap();
 
     let picture = &saw["picture"];
@@ -32,6 +33,23 @@ async fn a_photo_is_dropped_and_its_cut_out_appears() {
     assert_eq!((&saw["title"], &saw["smuggled"]["title"]), (&json!("Lunette"), &json!("Lunette")));
     assert_eq!(saw["smuggled"]["elsewhere"], "refused");
     assert_eq!(saw["complaints"], json!([]));
+
+    let [middle, corner] = ["middle", "corner"].map(|place| &saw["mask"][place]);
+    assert!(middle[0].as_u64() > Some(200) && corner[0].as_u64() < Some(50), "{}", saw["mask"]);
+    assert_eq!((&middle[3], &corner[3]), (&json!(255), &json!(255)));
+
+    // So is what stands on a page. Each of its two lines has a box, whose upper and lower edges are rows.
+    let texts: Vec<_> = saw["texts"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    // Whether a space parts a line is up to the detector.
+    assert_eq!(texts.join(" "), "<b>Total 42</b> <img src=x>");
+    assert_eq!((&saw["markupOfTexts"], &saw["saveOfTexts"]), (&json!(0), &json!(false)));
+    let boxes = &saw["boxes"];
+    assert_eq!((&boxes["width"], &boxes["height"]), (&json!(620), &json!(200)));
+    assert_eq!((&boxes["hidden"], &boxes["apart"]), (&json!(false), &json!(0)), "{boxes}");
+    let rows: Vec<_> = boxes["rows"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    for edges in [0..50, 60..105, 105..150, 150..200] {
+        assert!(rows.iter().any(|row| edges.contains(row)), "{edges:?}: {rows:?}");
+    }
 
     // The key is kept nowhere, and no request leaves the origin.
     assert_eq!(saw["stored"], json!([0, 0, ""]));

@@ -72,6 +72,7 @@ async fn what_rembg_would_do_and_this_node_does_not_is_refused_before_the_model(
         (&["-F", &file, "-F", "model=sam", "/api/remove"], 400, "field-value", "u2net"),
         (&["-F", &file, "-F", "model=u2net", "/api/remove"], 400, "model-not-served", "u2netp"),
         (&["-F", &file, "-F", "bgc=red", "/api/remove"], 400, "field-value", "red,green,blue"),
+        (&["-F", &file, "-F", "a=true", "/api/remove"], 400, "field-value", "false"),
         (&["-F", &file, "-F", "af=256", "/api/remove"], 400, "field-value", "0 to 255"),
         (&["-F", &file, "-F", "om=1", "/api/remove?om=1"], 400, "field-repeated", "om"),
     ] {
@@ -84,4 +85,49 @@ async fn what_rembg_would_do_and_this_node_does_not_is_refused_before_the_model(
     }
     let (status, ..) = curl(&node, None, &["-F", &file, "/api/remove"]).await;
     assert_eq!((status, node.inferences().await), (401, 0));
+}
+
+/// The shipped policy, with alpha matting at four times the price.
+fn with_matting(folder: &Path) -> String {
+    let mut policy: Value = serde_json::from_str(include_str!("../../filter/policy.json")).unwrap();
+    let routes = policy["routes"].as_array_mut().unwrap();
+    let route = routes.iter_mut().find(|route| route["name"] == "rembg").unwrap();
+    route["weight"] = 4.into();
+    for fields in ["/query", "/form/fields"] {
+        let fields = route.pointer_mut(fields).and_then(Value::as_array_mut).unwrap();
+        let field = fields.iter_mut().find(|field| field["name"] == "a").unwrap();
+        field["values"].as_array_mut().unwrap().push("true".into());
+    }
+    let file = folder.join("policy.json");
+    std::fs::write(&file, policy.to_string()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn alpha_matting_is_done_where_the_policy_takes_it_and_has_a_limit() {
+    let (home, folder) = (Home::default(), tempfile::tempdir().unwrap());
+    let node = Node::start(&home, &["--policy", &with_matting(folder.path())]).await;
+    let key = home.development_key();
+    let disc = file(&photo(folder.path()));
+    let (status, _, body) = curl(&node, Some(&key), &["-F", &disc, "/api/remove"]).await;
+    assert_eq!(status, 200);
+    let plain = image::load_from_memory(&body).unwrap();
+    let asked = ["-F", &disc, "-F", "a=true", "-F", "ae=7", "/api/remove"];
+    let (status, _, body) = curl(&node, Some(&key), &asked).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let matted = image::load_from_memory(&body).unwrap();
+    assert!(is_cut_out(&matted));
+    // The edge of the disc is sharp, and nothing but the photo says where: the network sees it blurred.
+    let unclear = |picture: &image::DynamicImage| {
+        picture.to_rgba8().pixels().filter(|pixel| (30..225).contains(&pixel.0[3])).count()
+    };
+    assert!(unclear(&matted) < unclear(&plain), "{} of {}", unclear(&matted), unclear(&plain));
+
+    let large = folder.path().join("large.jpg");
+    image::RgbImage::new(1100, 1000).save(&large).unwrap();
+    let arguments = ["-F", &file(&large), "/api/remove?a=true"];
+    let (status, _, body) = curl(&node, Some(&key), &arguments).await;
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, problem["code"].as_str()), (422, Some("matting-too-costly")));
+    assert_eq!(node.inferences().await, 2, "a photo that is too large is not even cut out");
 }

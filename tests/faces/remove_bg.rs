@@ -56,10 +56,12 @@ impl RemoveBg {
 async fn the_client_from_npm_gets_pictures_and_errors_that_it_understands() {
     let folder = tempfile::tempdir().unwrap();
     let remove_bg = RemoveBg::start(folder.path()).await;
-    let picture = folder.path().join("cut.png");
+    let (picture, of_file) = (folder.path().join("cut.png"), folder.path().join("file.png"));
     let mut command = remove_bg.command("node");
+    command.env("REMOVE_BG_PORT", remove_bg.node.address.port().to_string());
+    command.arg("--require").arg(scripts().join("redirect.cjs"));
     command.arg(scripts().join("remove_bg.mjs"));
-    command.args([&remove_bg.key]).args([&photo(folder.path()), &picture]);
+    command.args([&remove_bg.key]).args([&photo(folder.path()), &picture, &of_file]);
     let told: Value = serde_json::from_slice(&output(command).await).unwrap();
 
     // The disc and little else: the client asked for a crop.
@@ -70,6 +72,7 @@ async fn the_client_from_npm_gets_pictures_and_errors_that_it_understands() {
     assert_eq!(result["resultWidth"], width.to_string());
     assert_eq!(result["resultHeight"], height.to_string());
     assert_eq!(result["creditsCharged"], "0");
+    assert!(is_cut_out(&image::open(&of_file).unwrap()), "{told}");
     for (call, code) in [
         ("url", "failed_image_download"),
         ("wrongKey", "auth_failed"),
@@ -78,20 +81,22 @@ async fn the_client_from_npm_gets_pictures_and_errors_that_it_understands() {
         assert_eq!(told[call]["errors"][0]["code"], code, "{call}: {told}");
         assert!(told[call]["errors"][0]["title"].is_string(), "{told}");
     }
-    assert_eq!(remove_bg.node.inferences().await, 1);
+    assert_eq!(remove_bg.node.inferences().await, 2);
 }
 
 #[tokio::test]
-async fn the_client_from_pypi_gets_its_picture() {
+async fn the_client_from_pypi_gets_its_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let remove_bg = RemoveBg::start(folder.path()).await;
     let photo = photo(folder.path());
     let mut command = remove_bg.command(python());
     command.arg(scripts().join("remove_bg.py")).arg(&remove_bg.key).arg(&photo);
-    command.arg(folder.path().join("log"));
+    let of_text = folder.path().join("text.png");
+    command.arg(&of_text).arg(folder.path().join("log"));
     output(command).await;
-    let picture = folder.path().join("photo.jpg_no_bg.png");
-    assert!(is_cut_out(&image::open(picture).unwrap()));
+    for picture in [folder.path().join("photo.jpg_no_bg.png"), of_text] {
+        assert!(is_cut_out(&image::open(picture).unwrap()));
+    }
 }
 
 #[tokio::test]

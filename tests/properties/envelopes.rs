@@ -45,7 +45,7 @@ proptest! {
     ) {
         let mut filters = Filters::default();
         body.as_object_mut().unwrap().extend(damage.as_object().unwrap().clone());
-        let verdicts: Vec<String> = ["raw", "multipart", "json"]
+        let verdicts: Vec<String> = ["raw", "multipart", "json", "urlencoded"]
             .into_iter()
             .flat_map(|envelope| [(envelope, Cut::Nowhere), (envelope, Cut::Every(pieces))])
             .map(|(envelope, cut)| {

@@ -3,11 +3,15 @@
 #![expect(clippy::missing_panics_doc, reason = "a test that panics has failed, as it should")]
 
 pub mod bodies;
+pub mod bombs;
 pub mod client;
+pub mod clock;
 pub mod differences;
 pub mod envoy;
 pub mod fault;
+pub mod flood;
 pub mod gate;
+pub mod hostile;
 pub mod http2;
 pub mod keys;
 pub mod library;
@@ -18,6 +22,7 @@ pub mod photos;
 pub mod private;
 pub mod recorder;
 pub mod redis;
+pub mod rotation;
 pub mod run;
 mod sign;
 pub mod tls;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use filter::store::{LocalMemory, PagedStore};
+use filter::quota::Charge;
+use filter::store::{Answer as StoreAnswer, LocalMemory, Lookup, PagedStore, Store};
 use filter::{
     Claims, Clock, Filter, GateIdentity, Headers, Keys, Peer, Policy, Rejection, RejectionCache,
     Reply, RequestHead, Step, UnixMillis, drive,
@@ -92,6 +93,7 @@ pub struct Library {
     filter: Filter,
     keys: Arc<Keys>,
     store: PagedStore<LocalMemory>,
+    store_fails: bool,
     /// What it has refused before.
     pub cache: RejectionCache,
     /// What time it is.
@@ -116,7 +118,8 @@ impl Library {
     pub fn new(filter: Filter, keys: Arc<Keys>, cut: Cut) -> Self {
         let clock = Clock::both(NOW.0 - AGE);
         let (store, cache) = memory(&filter, clock);
-        Self { filter, keys, store, cache, clock: Clock::both(NOW.0), held: 0, cut, requests: 0 }
+        let (clock, store_fails) = (Clock::both(NOW.0), false);
+        Self { filter, keys, store, store_fails, cache, clock, held: 0, cut, requests: 0 }
     }
 
     /// The filter.
@@ -143,9 +146,7 @@ impl Library {
         let mut bytes = request.body.chunks(1);
         loop {
             step = match step {
-                Step::NeedsPrefix(prefix) => {
-                    drive(prefix.chunk(bytes.next()?), &self.store, self.clock)
-                }
+                Step::NeedsPrefix(prefix) => self.drive(prefix.chunk(bytes.next()?)),
                 Step::Release(mut release) => {
                     release.tail.skip(bytes.len()).ok()?;
                     release.tail.end().ok()?;
@@ -173,7 +174,7 @@ impl Library {
                     decided_by = Stage::Prefix;
                     if let Some(piece) = pieces.next() {
                         self.held += piece.len();
-                        drive(prefix.chunk(piece), &self.store, self.clock)
+                        self.drive(prefix.chunk(piece))
                     } else {
                         Step::Reject(prefix.end())
                     }
@@ -192,8 +193,9 @@ impl Library {
                     let claims = release.permit.claims().clone();
                     let received = Received { claims, request: None };
                     release.tail.settle(verdict, &self.store, &mut self.cache, self.clock);
-                    let fields = release.fields.into_iter();
-                    let headers = fields.map(|(name, value)| (name.to_string(), value)).collect();
+                    let fields = release.fields.of(200);
+                    let headers =
+                        fields.map(|(name, value)| (name.to_string(), value.clone())).collect();
                     return Outcome {
                         answer: Answer { status: 200, headers, body: b"done".to_vec() },
                         verdict: Some(("released".to_owned(), "released".to_owned())),
@@ -229,8 +231,27 @@ impl Library {
         let mut seed = [7; 16];
         seed[8..].copy_from_slice(&self.requests.to_be_bytes());
         let step = self.filter.begin(self.clock, seed).head(&head, &self.keys, &mut self.cache);
-        drive(step, &self.store, self.clock)
+        self.drive(step)
     }
+
+    fn drive(&self, step: Step) -> Step {
+        if self.store_fails {
+            drive(step, &Broken, self.clock)
+        } else {
+            drive(step, &self.store, self.clock)
+        }
+    }
+}
+
+/// A store that cannot answer.
+struct Broken;
+
+impl Store for Broken {
+    fn resolve(&self, _: &Lookup, _: Clock) -> StoreAnswer {
+        StoreAnswer::Unavailable
+    }
+
+    fn refund(&self, _: &[Charge], _: Clock) {}
 }
 
 fn memory(filter: &Filter, clock: Clock) -> (PagedStore<LocalMemory>, RejectionCache) {
@@ -279,5 +300,8 @@ impl Host for Library {
 
     fn restart(&mut self) {
         (self.store, self.cache) = memory(&self.filter, self.clock);
+    }
+    fn fail_store(&mut self, fails: bool) {
+        self.store_fails = fails;
     }
 }

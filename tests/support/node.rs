@@ -11,11 +11,12 @@ use crate::client::{self, Answer};
 use crate::gate;
 use crate::vectors::{POLICY, Request};
 
-/// The binary: beside the folder that this test runs from.
+/// The binary: beside the folder that this test runs from, or beside this bench.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("this program");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-    profile.join("lunette")
+    let program = std::env::current_exe().expect("this program");
+    let folder = program.parent().expect("target/PROFILE/deps/TEST or target/PROFILE/bench");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    profile.expect("target/PROFILE").join("lunette")
 }
 
 /// A folder of keys and secrets, and commands on it.
@@ -160,6 +161,11 @@ impl Node {
         panic!("lunette serve did not become ready");
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where its operator connects.
     pub fn operator_address(&self) -> SocketAddr {
         self.operator
@@ -200,9 +206,21 @@ impl Node {
     /// # Panics
     /// If the process is gone.
     pub fn memory_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB.
+    ///
+    /// # Panics
+    /// If the process is gone.
+    pub fn peak_memory_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
@@ -243,6 +261,21 @@ pub fn get(path: &str) -> Request {
         target: path.to_owned(),
         headers: vec![close],
         body: Vec::new(),
+    }
+}
+
+/// A body, sent with an API key.
+pub fn post(target: &str, key: &str, content_type: &str, body: Vec<u8>) -> Request {
+    let headers = [
+        ("X-API-Key", key.to_owned()),
+        ("Content-Type", content_type.to_owned()),
+        ("Content-Length", body.len().to_string()),
+    ];
+    Request {
+        method: "POST".to_owned(),
+        target: target.to_owned(),
+        headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        body,
     }
 }
 

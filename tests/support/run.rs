@@ -27,6 +27,11 @@ pub trait Host {
     fn restart(&mut self) {
         unreachable!("this host is not restarted");
     }
+
+    /// From now on its store cannot answer, or can again.
+    fn fail_store(&mut self, fails: bool) {
+        unreachable!("this host's store is real: {fails}");
+    }
 }
 
 /// What the upstream tells the gate where the vector does not say: a word that means nothing to it.
@@ -81,13 +86,17 @@ impl Sent {
 /// If a step describes no request.
 pub async fn perform(vector: &Vector, host: &mut impl Host, client: &str, what: &str) -> Vec<Sent> {
     let began = host.now();
-    let mut all: Vec<Sent> = Vec::new();
+    let (mut all, mut store_fails): (Vec<Sent>, _) = (Vec::new(), false);
     for (index, step) in vector.steps.iter().enumerate() {
         if step.advance() > 0 || step.wall() != 0 {
             host.pass(step.advance(), step.wall());
         }
         if step.restarts() {
             host.restart();
+        }
+        if step.store_fails() != store_fails {
+            store_fails = step.store_fails();
+            host.fail_store(store_fails);
         }
         for time in 1..=step.times() {
             let request = match step.action() {

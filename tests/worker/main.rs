@@ -2,10 +2,13 @@
 //! break off, and policy that changes or goes away.
 
 mod node;
+mod rotation;
 
 use std::time::{Duration, Instant};
 
 use conformance::client::{self, Answer};
+use conformance::clock::SetClock;
+use conformance::flood::{self, Flood, resident_kib};
 use conformance::keys;
 use conformance::vectors::{Moment, Request, named, policy};
 use conformance::workerd::{Options, Source, Workerd};
@@ -92,6 +95,90 @@ async fn without_its_store_nothing_passes_that_needs_one() {
     assert_eq!((answer.status, &answer.problem()["code"]), (503, &"store-unavailable".into()));
     assert!(node.pop().is_none(), "the node saw nothing of it");
     assert_eq!(send(&workerd, &named("a PNG").request()).await.status, 200, "it needs no store");
+}
+
+#[tokio::test]
+async fn a_policy_may_let_quotas_be_passed_over_and_no_nonce() {
+    let (source, node) = (Source::of_vectors("allow").await, Node::listen().await);
+    let objects = tempfile::TempDir::new().expect("a temporary folder");
+    let options = Options::new(node.address, &source);
+    let options = Options { objects: Some(objects.path().to_owned()), ..options };
+    let workerd = Workerd::start(options).await;
+    std::fs::remove_dir_all(objects.path().join("lunette-principals")).expect("a folder");
+    let allowed = named("quotas may be passed over, by the policy's leave").request();
+    for _ in 0..4 {
+        let answer = send(&workerd, &allowed).await;
+        assert_eq!((answer.status, answer.header("ratelimit")), (200, None));
+        assert!(node.pop().is_some_and(|seen| seen.is_whole));
+    }
+    let answer = send(&workerd, &named("a nonce is never passed over").request()).await;
+    assert_eq!((answer.status, &answer.problem()["code"]), (503, &"store-unavailable".into()));
+    assert!(node.pop().is_none(), "the node saw nothing of it");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_by_an_hour_makes_no_signature_good_twice() {
+    let (source, node) = (Source::of_vectors("default").await, Node::listen().await);
+    let clock = SetClock::new();
+    let options = Options { environment: clock.variables(), ..Options::new(node.address, &source) };
+    let workerd = Workerd::start(options).await;
+    let signed = || named("a signature is good once").request();
+    let (first, by_key) = (signed(), named("a PNG").request());
+    assert_eq!(send(&workerd, &first).await.status, 200);
+    assert!(node.pop().is_some());
+    // Within the snapshot's 15 minutes it is the signature that is stale; later it is the policy.
+    for (seconds, code) in [
+        (600, "signature-stale"),
+        (3600, "policy-stale"),
+        (-600, "signature-stale"),
+        (-3600, "signature-stale"),
+    ] {
+        clock.set(seconds);
+        for request in [&first, &signed()] {
+            let answer = send(&workerd, request).await;
+            assert_eq!(answer.problem()["code"], code, "{seconds} s");
+        }
+        assert!(node.pop().is_none(), "the node saw nothing of it");
+        clock.set(0);
+        until(&workerd, &by_key, 200).await;
+        let answer = send(&workerd, &first).await;
+        assert_eq!(answer.problem()["code"], "signature-replayed", "{seconds} s and back");
+        while node.pop().is_some() {}
+    }
+    assert_eq!(send(&workerd, &signed()).await.status, 200);
+}
+
+/// How many seconds a flood lasts, if nobody says.
+const FLOOD: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_junk_costs_bounded_memory_and_others_are_served() {
+    let (source, node) = (Source::of_vectors("default").await, Node::listen().await);
+    // Without a queue: here that is one HTTP request for each event, to this very process, and it does not
+    // keep up.
+    let options = Options { queue: false, ..Options::new(node.address, &source) };
+    let workerd = Workerd::start(options).await;
+    let good = named("a PNG").request();
+    assert_eq!(send(&workerd, &good).await.status, 200);
+    let before = resident_kib(workerd.pid());
+    let (address, junk) = (workerd.address, Workerd::through_cloudflare(&flood::junk()));
+    let flood = Flood::begin(&junk, move || TcpStream::connect(address));
+    let (began, mut served) = (Instant::now(), 1);
+    while began.elapsed() < flood::lasts(FLOOD) {
+        assert_eq!(send(&workerd, &good).await.status, 200, "a good request during the flood");
+        served += 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let growth = resident_kib(workerd.pid()).saturating_sub(before);
+    let (refused, took) = flood.end().await;
+    #[expect(clippy::print_stdout, reason = "the rate is worth seeing")]
+    {
+        println!("{refused} requests of junk in {took:?}, {growth} KiB more, {served} served");
+    }
+    assert!(refused / took.as_secs().max(1) > 500, "only {refused} in {took:?}: no flood");
+    assert!(growth < 256 * 1024, "{growth} KiB more after {refused} requests of junk");
+    let seen = std::iter::from_fn(|| node.pop()).count();
+    assert_eq!(seen, served, "the node saw nothing of the junk");
 }
 
 #[tokio::test]

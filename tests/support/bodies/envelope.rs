@@ -14,13 +14,15 @@ pub enum Envelope {
     Multipart,
     /// As base64 in a JSON object.
     Json,
+    /// As base64 in a form of pairs.
+    Urlencoded,
 }
 
 /// The boundary of our forms.
 const BOUNDARY: &str = "------------------------f3a1b2c4d5e6f708";
 
 impl Envelope {
-    /// Every envelope.
+    /// Every envelope that our own routes take.
     pub const ALL: [Self; 3] = [Self::Raw, Self::Multipart, Self::Json];
 
     /// The body that wraps `image`, declared as `declared`, and its own media type.
@@ -44,6 +46,22 @@ impl Envelope {
                 let base64 = Base64::encode_string(image);
                 let body = format!("{{\"image\": \"{scheme}{base64}\"}}");
                 ("application/json".to_owned(), body.into_bytes())
+            }
+            Self::Urlencoded => {
+                let scheme = declared
+                    .map_or(String::new(), |media_type| format!("data:{media_type};base64,"));
+                let text = scheme + &Base64::encode_string(image);
+                let escaped = [
+                    (":", "%3A"),
+                    (";", "%3B"),
+                    (",", "%2C"),
+                    ("/", "%2F"),
+                    ("+", "%2B"),
+                    ("=", "%3D"),
+                ];
+                let text = escaped.iter().fold(text, |text, (from, to)| text.replace(from, to));
+                let media_type = "application/x-www-form-urlencoded".to_owned();
+                (media_type, format!("image={text}").into_bytes())
             }
         }
     }

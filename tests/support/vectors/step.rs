@@ -42,6 +42,8 @@ pub struct Step {
     wall: Option<i64>,
     #[serde(default)]
     restart: bool,
+    #[serde(default)]
+    store_fails: bool,
     upstream: Option<String>,
     /// What must come of the request, each time that it is sent.
     pub expect: Expect,
@@ -90,6 +92,11 @@ impl Step {
         self.restart
     }
 
+    /// Whether the host's store cannot answer.
+    pub fn store_fails(&self) -> bool {
+        self.store_fails
+    }
+
     /// What the upstream tells the gate with its answer.
     pub fn upstream(&self) -> Option<&str> {
         self.upstream.as_deref()
@@ -118,7 +125,7 @@ impl Step {
     }
 
     pub(super) fn needs_fixed_clock(&self) -> bool {
-        self.advance.is_some() || self.wall.is_some() || self.restart
+        self.advance.is_some() || self.wall.is_some() || self.restart || self.store_fails
     }
 
     /// Whether nothing of it is made when it is sent.
