@@ -1,23 +1,25 @@
 //! `make bench`: what a decision costs, and what a rejection costs beside a server that does nothing
-//! else. Writes `target/bench/summary.json`. `bench decision|image|embedded|envoy|worker|models|text` measures
-//! one part, and writes nothing; so does `bench cuda`, on a machine that has a GPU.
-//! `bench worker` must be named: its upload of 10 MB breaks off, and no row of it was seen yet.
+//! else. Writes `target/bench/summary.json`. `bench decision|image|decode|embedded|envoy|worker|models|text|serve`
+//! measures one part, and writes nothing; so does `bench cuda`, on a machine that has a GPU. `bench serve 3` has rounds of
+//! 3 seconds. `bench soak 1800` keeps a node under twice its load for 1800 seconds, and writes `target/bench/soak.json`.
 //!
 //! Over HTTP both sides answer 401 over real sockets in this process, in alternating rounds, to the
 //! same client with the same requests.
 
 mod cpu;
 mod decision;
+mod decode;
 mod envoy;
 mod image;
 mod models;
+mod serve;
 mod worker;
 
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -53,6 +55,11 @@ struct Row {
 async fn main() -> std::io::Result<()> {
     // Without a name all of it is measured, and only that is the summary.
     let only = std::env::args().nth(1);
+    let seconds = std::env::args().nth(2).map(|text| text.parse().map_err(std::io::Error::other));
+    let seconds: Option<u64> = seconds.transpose()?;
+    if only.as_deref() == Some("soak") {
+        return serve::overload::soak(seconds.unwrap_or(1800), &folder()).await;
+    }
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let mut rows = Vec::new();
     if wanted("decision") || wanted("image") {
@@ -63,6 +70,9 @@ async fn main() -> std::io::Result<()> {
         if wanted("image") {
             rows.extend(image::rows(&places.native, &places.gate)?);
         }
+    }
+    if wanted("decode") {
+        rows.extend(decode::rows()?);
     }
     if wanted("embedded") {
         let vms = NonZeroUsize::MIN;
@@ -86,8 +96,11 @@ async fn main() -> std::io::Result<()> {
     if only.as_deref() == Some("cuda") {
         rows.extend(models::cuda::rows()?);
     }
-    if only.as_deref() == Some("worker") {
+    if wanted("worker") {
         rows.extend(worker::rows().await?);
+    }
+    if wanted("serve") {
+        rows.extend(serve::rows(seconds.unwrap_or(serve::SECONDS)).await?);
     }
     print(&rows)?;
     if only.is_none() {
@@ -96,8 +109,12 @@ async fn main() -> std::io::Result<()> {
     Ok(())
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
+}
+
 fn write_summary(rows: &[Row]) -> std::io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    let folder = folder();
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("summary.json"), serde_json::to_vec_pretty(rows)?)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::decision::{self, Fields};
@@ -82,19 +82,44 @@ async fn client(
     for request in requests {
         let begun = Instant::now();
         stream.write_all(&request).await?;
-        // An answer is smaller than one read.
-        let read = stream.read(&mut buffer).await?;
+        let answer = whole_answer(&mut stream, &mut buffer).await?;
         taken.push(begun.elapsed());
-        let answer = String::from_utf8_lossy(&buffer[..read]);
         if answer.get(9..12).and_then(|text| text.parse().ok()) != Some(status) {
             return Err(std::io::Error::other(format!("expected {status}, got {answer}")));
         }
         // An answer before the end of the request may end the connection.
-        if answer.contains("\r\nconnection: close\r\n") {
+        if answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n") {
             stream = connect(address).await?;
         }
     }
     Ok(taken)
+}
+
+/// Reads an answer as far as its length or its last chunk says. Some servers write head and body apart.
+pub(crate) async fn whole_answer(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+) -> std::io::Result<String> {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await?;
+        filled += read;
+        let seen = &buffer[..filled];
+        let end = seen.windows(4).position(|end| end == b"\r\n\r\n");
+        let whole = end.is_some_and(|end| {
+            let chunked = seen[..end].to_ascii_lowercase();
+            let chunked = chunked.windows(7).any(|word| word == b"chunked");
+            if chunked {
+                seen.ends_with(b"0\r\n\r\n")
+            } else {
+                filled >= end + 4 + length(&seen[..end])
+            }
+        });
+        // At the end of the connection, or of the buffer, what there is must do.
+        if whole || read == 0 {
+            return Ok(String::from_utf8_lossy(seen).into_owned());
+        }
+    }
 }
 
 pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

@@ -8,7 +8,7 @@ use candle_nn::{VarBuilder, VarMap};
 use inference_node::models::{
     background::network::{Config, SIDE, U2Net},
     cache::Cache,
-    layers::{Compute, DeviceChoice, Precision},
+    layers::{Compute, DeviceChoice, Precision, Workplace},
     weights::{Weights, card},
 };
 
@@ -61,7 +61,7 @@ fn network(name: &str, compute: &Compute) -> io::Result<(U2Net, Option<PathBuf>)
     } else {
         (VarBuilder::from_varmap(&parameters, compute.dtype(), &compute.device), None)
     };
-    Ok((U2Net::new(&config, weights, compute).map_err(io::Error::other)?, file))
+    Ok((U2Net::new(&config, weights, &Workplace::new(compute)).map_err(io::Error::other)?, file))
 }
 
 fn throughput(

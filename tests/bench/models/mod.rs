@@ -13,7 +13,7 @@ use candle_core::{Device, Module as _, Tensor};
 use inference_node::models::{
     background::network::{Config, SIDE, U2Net},
     cache::Cache,
-    layers::{Compute, DeviceChoice, KernelChoice, Precision},
+    layers::{Compute, DeviceChoice, KernelChoice, Precision, Workplace},
     weights::{Weights, card},
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -57,8 +57,9 @@ fn u2net(name: &'static str, threads: usize) -> io::Result<Vec<Row>> {
         let weights = Weights::load(card, &cache.safetensors(card)).map_err(io::Error::other)?;
         let weights = weights.into_tensors(&compute).map_err(io::Error::other)?;
         let config = Config::of(name).ok_or_else(|| io::Error::other("no such network"))?;
-        let network =
-            pool.install(|| U2Net::new(&config, weights, &compute)).map_err(io::Error::other)?;
+        let network = pool
+            .install(|| U2Net::new(&config, weights, &Workplace::new(&compute)))
+            .map_err(io::Error::other)?;
         let run = || pool.install(|| network.forward(&image).map(drop)).map_err(io::Error::other);
         let (ours, theirs) = peer.beside(ROUNDS, RUNS, run)?;
         let (ours, theirs) = (ours * 1e3, theirs * 1e3);

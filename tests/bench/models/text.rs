@@ -5,13 +5,12 @@ use std::{env, io};
 use candle_core::{DType, Device, Tensor};
 use inference_node::models::{
     cache::Cache,
-    layers::Compute,
+    layers::{Compute, Workplace},
     text::{
         characters::Characters, classifier::Classifier, detector::Detector, recogniser::Recogniser,
     },
     weights::{Weights, card},
 };
-use kernels::Kernel;
 
 use super::{ROUNDS, RUNS, peer::Peer, pool};
 use crate::Row;
@@ -68,10 +67,10 @@ fn cases(cache: &Cache) -> Result<Vec<Case>, Box<dyn std::error::Error + Send + 
     let tensors = Weights::load(card, &cache.safetensors(card))?.into_tensors(&Compute::cpu())?;
     let list = tensors.get_unchecked_dtype("characters", DType::U8)?.to_vec1::<u8>()?;
     let classes = Characters::parse(&list).ok_or("the characters are no text")?.classes();
-    let kernel = Kernel::best();
-    let detector = Detector::new(kernel, tensors.pp("detector"))?;
-    let classifier = Classifier::new(kernel, tensors.pp("classifier"))?;
-    let recogniser = Recogniser::new(classes, kernel, tensors.pp("recogniser"))?;
+    let place = Workplace::new(&Compute::cpu());
+    let detector = Detector::new(&place, tensors.pp("detector"))?;
+    let classifier = Classifier::new(&place, tensors.pp("classifier"))?;
+    let recogniser = Recogniser::new(classes, &place, tensors.pp("recogniser"))?;
     let case = |network, input, aim, run| Case { network, input, aim, run };
     Ok(vec![
         case(

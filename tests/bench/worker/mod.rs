@@ -6,11 +6,13 @@
 
 mod process;
 
+use std::io::Cursor;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use conformance::workerd::{self, Workerd};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use image::{GrayImage, ImageFormat, Luma};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::decision::{self, Fields};
 use crate::envoy::load::{self, PNG, Upstream, connect, ready};
@@ -23,9 +25,9 @@ const WARM: usize = 6;
 const CONNECTIONS: usize = 8;
 /// Rejections of a round.
 const REQUESTS: usize = 400;
-/// Bodies of a round, one after the other, and how long each is.
+/// Bodies of a round, one after the other, and their sides: a byte for each pixel is 10 MB.
 const BODIES: usize = 6;
-const BODY: usize = 10_000_000;
+const SIDES: (u32, u32) = (3200, 3125);
 
 /// The rows of the table.
 ///
@@ -39,10 +41,11 @@ pub(crate) async fn rows() -> std::io::Result<Vec<Row>> {
     ready(ours.address, &good, 200).await?;
     ready(hello.address, &good, 401).await?;
     pass.listens().await?;
-    let body = long_body();
-    let long = head(&through_cloudflare(decision::upload("image/png", BODY)), decision::AUTHORITY);
+    let body = long_body()?;
+    let long =
+        head(&through_cloudflare(decision::upload("image/png", body.len())), decision::AUTHORITY);
     // It goes on to the host that it is for.
-    let passed = head(&decision::upload("image/png", BODY), &upstream.address.to_string());
+    let passed = head(&decision::upload("image/png", body.len()), &upstream.address.to_string());
     let mut next = 0;
     let (mut rejected, mut forwarded) = (Pair::default(), Pair::default());
     for round in 0..WARM + ROUNDS {
@@ -143,27 +146,33 @@ fn head(fields: &Fields, host: &str) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// The beginning of an image, and as many zeros as it says follow: the Worker looks no further than its
-/// header.
-fn long_body() -> Vec<u8> {
-    let mut body = PNG[..33].to_vec();
-    let rest = BODY - body.len() - 8 - 4;
-    body.extend(u32::try_from(rest).unwrap_or(0).to_be_bytes());
-    body.extend(b"IDAT");
-    body.resize(BODY, 0);
-    body
+/// A PNG of noise, which no encoder shortens.
+fn long_body() -> std::io::Result<Vec<u8>> {
+    let mut state = 1u32;
+    let noise = GrayImage::from_fn(SIDES.0, SIDES.1, |_, _| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Luma([state.to_be_bytes()[0]])
+    });
+    let mut body = Cursor::new(Vec::new());
+    noise.write_to(&mut body, ImageFormat::Png).map_err(std::io::Error::other)?;
+    Ok(body.into_inner())
 }
 
+/// Sends the bodies one after the other. An answer may come before the whole body was sent, and the
+/// connection end then: it is read meanwhile, so that it is the answer that is reported.
 async fn upload(address: SocketAddr, head: &[u8], body: &[u8]) -> std::io::Result<()> {
     let mut stream = connect(address).await?;
-    let mut answer = vec![0; 4096];
+    let mut buffer = vec![0; 4096];
     for _ in 0..BODIES {
-        stream.write_all(head).await?;
-        stream.write_all(body).await?;
-        let read = stream.read(&mut answer).await?;
-        if !answer[..read].starts_with(b"HTTP/1.1 200") {
-            let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
-            return Err(std::io::Error::other(format!("10 MB: {answer}")));
+        let (mut reader, mut writer) = stream.split();
+        let sending = async {
+            writer.write_all(head).await?;
+            writer.write_all(body).await
+        };
+        let (sent, read) = tokio::join!(sending, load::whole_answer(&mut reader, &mut buffer));
+        let answer = read?;
+        if sent.is_err() || !answer.starts_with("HTTP/1.1 200") {
+            return Err(std::io::Error::other(format!("10 MB: {sent:?}, {answer}")));
         }
     }
     Ok(())
