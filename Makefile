@@ -3,20 +3,22 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test wasm build lint unit docs deny purity worker bench fuzz smoke tools servers reference corpora envoy faces service cuda clean
+.PHONY: help run test wasm build lint unit docs deny purity worker bench soak fuzz smoke tools servers reference corpora envoy faces service peers weights cuda clean
 
 # One profile for `run` and `test`, so that candle and wasmtime compile once.
 CARGO_BUILD := cargo build --locked --profile ci
 WASM := target/wasm32-wasip1/wasm/filter_proxy_wasm.wasm
 FILTER := target/ci/filter_proxy_wasm.wasm
 TOOLS := target/tools
-# Seconds of `make fuzz`.
-TIME ?= 60
+# Seconds of `make fuzz`, and of `make soak`.
+fuzz: TIME ?= 60
+soak: TIME ?= 1800
 REFERENCE := target/reference
 CORPORA := target/corpora
 ENVOY := target/envoy
 FACES := target/faces
 SERVICE := target/service
+PEERS := target/peers
 
 export LUNETTE_FILTER := $(CURDIR)/$(WASM)
 export LUNETTE_TEST_PYTHON := $(CURDIR)/$(REFERENCE)/bin/python
@@ -24,6 +26,7 @@ export LUNETTE_TEST_CORPORA := $(CURDIR)/$(CORPORA)
 export LUNETTE_TEST_FACES := $(CURDIR)/$(FACES)/bin/python
 export LUNETTE_TEST_ENVOY := $(CURDIR)/$(ENVOY)/envoy
 export LUNETTE_TEST_SERVICE := $(CURDIR)/$(SERVICE)/bin/python
+export LUNETTE_TEST_PEERS := $(CURDIR)/$(PEERS)/bin/python
 export LUNETTE_TEST_PROMETHEUS := $(CURDIR)/$(SERVICE)/prometheus
 export PATH := $(CURDIR)/$(TOOLS)/bin:$(PATH)
 
@@ -59,6 +62,7 @@ lint: toolchain ## formatting and clippy, for native and both Wasm targets
 unit: tools servers build worker reference corpora envoy faces service ## tests and doctests
 	$(call say,fetching the models' weights)
 	@target/ci/lunette models fetch u2netp
+	@target/ci/lunette models fetch u2net
 	@target/ci/lunette models fetch ppocr
 	$(call say,tests)
 	@cargo nextest run --locked --cargo-profile ci
@@ -78,12 +82,23 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 	@cargo build --locked --profile wasm -p filter --example purity --target wasm32-wasip1
 	@python3 scripts/imports.py target/wasm32-wasip1/wasm/examples/purity.wasm filter/imports.txt
 
-bench: build envoy ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
+bench: build envoy worker reference peers weights ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
 	$(call say,bench)
 	@cargo build --locked --profile wasm -p filter-proxy-wasm --example noop --target wasm32-wasip1
-	@$(CARGO_BUILD)
+	@scripts/worker hello
 	@target/ci/bench
 	@scripts/charts
+
+soak: build peers weights ## keep a node under twice its load for half an hour: make soak TIME=1800; draws docs/charts/soak.svg
+	$(call say,soak: $(TIME) seconds)
+	@target/ci/bench soak $(TIME)
+	@scripts/charts
+
+weights: build
+	$(call say,fetching the models' weights)
+	@target/ci/lunette models fetch u2netp
+	@target/ci/lunette models fetch u2net
+	@target/ci/lunette models fetch ppocr
 
 cuda: toolchain ## build lunette for NVIDIA's GPUs, with or without one in this machine
 	@scripts/cuda build
@@ -125,6 +140,9 @@ faces:
 
 service:
 	@scripts/setup service $(SERVICE)
+
+peers:
+	@scripts/setup peers $(PEERS)
 
 clean: ## remove everything that was built
 	@cargo clean
