@@ -238,6 +238,23 @@ async fn a_key_lives_from_the_moment_it_is_made_to_the_moment_it_is_revoked() {
     }
 }
 
+/// As many clients do that send a whole body before they read: one that is cut off while it writes never sees why.
+#[tokio::test]
+async fn a_client_that_is_refused_while_it_sends_gets_its_answer_and_keeps_its_connection() {
+    let home = Home::default();
+    let node = Node::start(&home, &[]).await;
+    let by_its_head = post("lun_test_no", "image/png", vec![0; 4_000_000]);
+    let by_its_prefix = post(&home.development_key(), "image/png", vec![0; 4_000_000]);
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    for _ in 0..4 {
+        for (request, status) in [(&by_its_head, 401), (&by_its_prefix, 415)] {
+            stream.write_all(&client::head_bytes(request)).await.unwrap();
+            stream.write_all(&request.body).await.expect("the whole body is taken");
+            assert_eq!(client::read_answer(&mut stream).await.unwrap().status, status);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_stops_sending_gets_408_and_blocks_nobody() {
     let home = Home::default();

@@ -54,6 +54,7 @@ mod exchange;
 mod gate;
 mod head;
 mod held;
+mod leftover;
 mod log;
 mod metrics;
 mod module;
