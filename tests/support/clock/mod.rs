@@ -20,7 +20,7 @@ impl SetClock {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/clock/preload.c");
         let compiled = Command::new("cc")
             .args(["-O2", "-shared", "-fPIC", "-o"])
-            .args([&clock.library(), &source])
+            .args([&clock.preload(), &source])
             .status()
             .expect("a C compiler");
         assert!(compiled.success(), "{} does not compile", source.display());
@@ -42,12 +42,12 @@ impl SetClock {
     /// What the environment of a program that follows it must hold.
     pub fn variables(&self) -> Vec<(String, String)> {
         let text = |path: PathBuf| path.to_str().expect("text").to_owned();
-        [("LD_PRELOAD", self.library()), ("LUNETTE_TEST_CLOCK", self.file())]
+        [("LD_PRELOAD", self.preload()), ("LUNETTE_TEST_CLOCK", self.file())]
             .map(|(name, path)| (name.to_owned(), text(path)))
             .to_vec()
     }
 
-    fn library(&self) -> PathBuf {
+    fn preload(&self) -> PathBuf {
         self.folder.path().join("clock.so")
     }
 
