@@ -79,13 +79,6 @@ pub(crate) fn now() -> Result<UnixMillis, Status> {
     millis.map(UnixMillis).ok_or(Status::InternalFailure)
 }
 
-/// Sixteen random bytes of the host.
-pub(crate) fn seed() -> Result<[u8; 16], Status> {
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed).map_err(|_| Status::InternalFailure)?;
-    Ok(seed)
-}
-
 /// A value of the host's shared data.
 pub(crate) fn shared(key: &str) -> Option<Vec<u8>> {
     hostcalls::get_shared_data(key).ok()?.0

@@ -11,6 +11,7 @@ mod memory;
 mod metrics;
 mod policies;
 mod pull;
+mod seeds;
 mod stream;
 
 use std::cell::{OnceCell, RefCell};
@@ -27,6 +28,7 @@ use memory::HostMemory;
 use metrics::Metrics;
 use policies::Policies;
 use pull::Pull;
+use seeds::Seeds;
 use stream::Stream;
 
 /// A request allocates many small things, and this takes the same few steps for each.
@@ -53,6 +55,7 @@ pub(crate) struct Plugin {
     /// Refusals: in this VM's own memory.
     pub(crate) cache: RefCell<RejectionCache>,
     pub(crate) metrics: Metrics,
+    pub(crate) seeds: Seeds,
     /// Whether the host is told of each request's event.
     pub(crate) events: bool,
 }
@@ -60,7 +63,8 @@ pub(crate) struct Plugin {
 impl Plugin {
     fn new(policies: Policies, events: bool) -> Self {
         let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
-        Self { policies, store: OnceCell::new(), cache, metrics: Metrics::define(), events }
+        let (store, metrics, seeds) = (OnceCell::new(), Metrics::define(), Seeds::default());
+        Self { policies, store, cache, metrics, seeds, events }
     }
 
     /// Opens the store, of the size that the policy of the host's first request asks for.

@@ -96,9 +96,9 @@ impl Stream {
     }
 
     fn head(&mut self, end_of_stream: bool) -> Result<Action, Stop> {
-        let seed = host::seed()?;
+        let Plugin { policies, cache, metrics, seeds, .. } = &*self.plugin;
+        let seed = seeds.next()?;
         self.id = PermitId(seed);
-        let Plugin { policies, cache, metrics, .. } = &*self.plugin;
         let clock = clock::clock()?;
         let filter = policies.filter(clock)?;
         let head = host::request_head()?.ok_or(Stop::Host)?;
