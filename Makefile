@@ -84,7 +84,7 @@ purity: toolchain ## what the filter imports as a Wasm module: nothing but the s
 
 bench: build envoy worker reference peers weights ## measure, side by side with peers; writes target/bench/summary.json, and charts into docs/charts
 	$(call say,bench)
-	@cargo build --locked --profile wasm -p filter-proxy-wasm --example noop --target wasm32-wasip1
+	@cargo build --locked --profile wasm -p filter-proxy-wasm --examples --target wasm32-wasip1
 	@scripts/worker hello
 	@target/ci/bench
 	@scripts/charts

@@ -36,14 +36,15 @@ const ALONE: usize = 150;
 pub(crate) async fn rows() -> std::io::Result<Vec<Row>> {
     let upstream = Upstream::start().await?;
     let start = |check| Envoy::start(check, upstream.address);
-    let [bare, native, lua, noop, lunette] = [
+    let [bare, native, lua, noop, calls, lunette] = [
         start(Check::None)?,
         start(Check::ApiKeyAuth)?,
         start(Check::Lua)?,
         start(Check::Noop)?,
+        start(Check::Calls)?,
         start(Check::Lunette)?,
     ];
-    for envoy in [&bare, &native, &lua, &noop, &lunette] {
+    for envoy in [&bare, &native, &lua, &noop, &calls, &lunette] {
         envoy.ready().await?;
     }
     let mut sides = [
@@ -51,6 +52,7 @@ pub(crate) async fn rows() -> std::io::Result<Vec<Row>> {
         Side::new("api_key_auth", &native, Sent::Key),
         Side::new("Lua key check", &lua, Sent::Key),
         Side::new("Wasm no-op", &noop, Sent::Key),
+        Side::new("calls alone", &calls, Sent::Key),
         Side::new("Lunette, key", &lunette, Sent::Key),
         Side::new("nothing, signed", &bare, Sent::Signed),
         Side::new("Wasm no-op, signed", &noop, Sent::Signed),
@@ -181,16 +183,17 @@ fn table(measured: &[Side<'_>]) -> Vec<Row> {
             ));
         }
     }
-    for (name, base, aim) in [
-        ("Lunette, key", "Wasm no-op", "at most 6 us more than it"),
-        ("Lunette, signed", "Wasm no-op, signed", "at most 20 us more than it"),
+    for (name, side, base, aim) in [
+        ("a gate's calls of Envoy, alone", "calls alone", "Wasm no-op", "no aim"),
+        ("Lunette, key", "Lunette, key", "Wasm no-op", "at most 6 us more than it"),
+        ("Lunette, signed", "Lunette, signed", "Wasm no-op, signed", "at most 20 us more than it"),
     ] {
-        let over = added(name, base, cpu);
+        let over = added(side, base, cpu);
         rows.push(row(
             format!(
                 "Envoy, CPU of a request, 16 connections: {name} ({over:.1} us over the no-op)"
             ),
-            middle(cpu(of(name))),
+            middle(cpu(of(side))),
             middle(cpu(of(base))),
             "a Wasm filter that does nothing".to_owned(),
             aim,

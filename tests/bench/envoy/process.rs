@@ -23,6 +23,8 @@ pub(super) enum Check {
     Lua,
     /// Not at all, by a Wasm filter.
     Noop,
+    /// Not at all, by a Wasm filter that makes the calls of a gate.
+    Calls,
     /// By Lunette.
     Lunette,
 }
@@ -116,6 +118,7 @@ function envoy_on_request(request)
   end
 end"#) } } })),
         Check::Noop => Some(wasm(&sibling("examples/noop.wasm"), None)),
+        Check::Calls => Some(wasm(&sibling("examples/calls.wasm"), None)),
         Check::Lunette => {
             let configuration = json!({ "gate": gate::NAME, "audience": "tests", "environment": "test",
                 "pull": { "cluster": "node", "authority": "node" } });
