@@ -15,7 +15,7 @@ pub(super) enum GatesCommand {
     /// Print the secrets of one gate, as lines for its environment
     #[command(after_help = "Examples:
   lunette gates secrets --gate envoy-1 > envoy-1.env && chmod 600 envoy-1.env
-  lunette gates secrets --gate envoy-1 --version 2     after the first was exposed
+  lunette gates secrets --gate envoy-1 --version 2     # after the first was exposed
 
 The node takes a gate's permits once its configuration names it: gates = [\"envoy-1\"],
 or gates = [\"envoy-1\", \"envoy-1@2\"] while the gate moves to version 2.")]

@@ -41,7 +41,7 @@ const FAILURE: u8 = 1;
     propagate_version = true,
     arg_required_else_help = true,
     after_help = "Examples:
-  lunette serve                                  gate and model on http://127.0.0.1:8080
+  lunette serve                                  # gate and models on http://127.0.0.1:8080
   lunette keys new --principal acme --scope background-removal
   lunette policy check policy.json
 

@@ -21,8 +21,7 @@ pub(super) enum TokensCommand {
     /// Refuse a token from now on, at once
     #[command(after_help = "Examples:
   lunette tokens revoke --issuer corp --jti 6f1c0d2e
-  lunette tokens revoke --issuer corp --jti 6f1c0d2e --until 1785542400 --label \"laptop stolen\"
-  lunette tokens revoke --issuer corp --jti 6f1c0d2e --until 12h
+  lunette tokens revoke --issuer corp --jti 6f1c0d2e --until 12h --label \"laptop stolen\"
 
 The issuer is called as in the policy. The revocation is kept until the token has expired by itself,
 so --until must not be earlier than that: the token's `exp`, or a time from now on.")]

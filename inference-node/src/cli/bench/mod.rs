@@ -38,11 +38,13 @@ use verify::Verifier;
     after_help = "Examples:
   lunette bench --url http://127.0.0.1:8080 --face background-removal --image photo.jpg \\
       --key-file ~/.local/share/lunette/development.key --rate 5 --duration 30s --verify
-  lunette bench --url http://127.0.0.1:7000/api/remove --image photo.jpg --form file --field model=u2netp --clients 4
-  lunette bench --url http://127.0.0.1:8080/livez --rate 2000 --arrivals poisson --http2 --json
+  lunette bench --url http://127.0.0.1:7000/api/remove --image photo.jpg --form file \\
+      --field model=u2netp --clients 4
+  lunette bench --url http://127.0.0.1:9090/livez --rate 2000 --arrivals poisson --http2 --json
 
-With --rate requests are due at times that do not depend on the answers, and a request's latency counts from when
-it was due. What is due while every connection is busy is not sent, and counted so: more --connections send it.
+With --rate requests are due at times that do not depend on the answers, and a request's latency
+counts from when it was due. What is due while every connection is busy is not sent, and counted so:
+more --connections send it.
 With --clients each client sends its next request once it has its answer.
 A key is never an argument, since others see those: it comes from --key-file, or from LUNETTE_KEY.
 With --verify the exit code is 1 if any answer was wrong."

@@ -24,8 +24,8 @@ use request::Described;
       --header 'Content-Type: image/png' --header 'Content-Length: 70000' --json
 
   lunette sign --key-id Ab3dE5gH1j --body photo.jpg \\
-      --url https://images.example/v1/background-removal \\
-      | lunette policy explain --authority images.example --path /v1/background-removal \\
+      --url http://127.0.0.1:8080/v1/background-removal \\
+      | lunette policy explain --authority 127.0.0.1:8080 --path /v1/background-removal \\
             --image photo.jpg --header @-
 
 The request is judged as the gate and the node of this configuration would, with the keys and
