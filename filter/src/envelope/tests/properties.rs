@@ -48,6 +48,11 @@ fn texts() -> impl Strategy<Value = Vec<(usize, String)>> {
     Strategy::prop_shuffle(all)
 }
 
+/// The names and texts of these fields.
+fn members(texts: &[(usize, String)]) -> Vec<(String, String)> {
+    texts.iter().map(|(index, text)| (form().fields[*index].name.clone(), text.clone())).collect()
+}
+
 /// A string of JSON with some of its characters escaped.
 fn quoted(text: &str, escaped: &[bool]) -> String {
     let mut quoted = String::from("\"");
@@ -188,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn a_json_object_that_is_written_is_read(
+    fn json_and_pairs_that_are_written_are_read(
         bytes in image_bytes(),
         url in proptest::option::of(Just(Format::Webp)),
         texts in texts(),
@@ -198,43 +203,20 @@ proptest! {
     ) {
         let before = place.index(texts.len() + 1);
         let prefix = url.map_or("", |_| "data:image/webp;base64,");
-        let image = quoted(&format!("{prefix}{}", base64(&bytes)), &escaped);
-        let mut members: Vec<_> = texts
+        let mut members = members(&texts);
+        members.insert(before, ("image".to_owned(), format!("{prefix}{}", base64(&bytes))));
+        let json: Vec<_> = members
             .iter()
-            .map(|(index, text)| {
-                let name = quoted(&form().fields[*index].name, &escaped);
-                format!("{name} : {}", quoted(text, &escaped))
-            })
+            .map(|(name, text)| format!("{} : {}", quoted(name, &escaped), quoted(text, &escaped)))
             .collect();
-        members.insert(before, format!("{}: {image}", quoted("image", &escaped)));
-        let body = format!("{{{}}}", members.join(",\n"));
-        let (calls, outcome) = read_pieces(Reader::json(form()), cut(body.as_bytes(), &cuts));
-        prop_assert_eq!(outcome, Ok(()));
-        prop_assert_eq!(without_offsets(calls), expected(&texts, before, url, &bytes));
-    }
-
-    #[test]
-    fn pairs_that_are_written_are_read(
-        bytes in image_bytes(),
-        url in proptest::option::of(Just(Format::Webp)),
-        texts in texts(),
-        place in any::<Index>(),
-        escaped in proptest::collection::vec(any::<bool>(), 0..300),
-        cuts in cuts(),
-    ) {
-        let before = place.index(texts.len() + 1);
-        let prefix = url.map_or("", |_| "data:image/webp;base64,");
-        let image = format!("{prefix}{}", base64(&bytes));
-        let mut pairs: Vec<_> = texts
-            .iter()
-            .map(|(index, text)| (form().fields[*index].name.clone(), text.clone()))
-            .collect();
-        pairs.insert(before, ("image".to_owned(), image));
-        let body = write::urlencoded(&pairs, &escaped);
-        let reader = Reader::urlencoded(form());
-        let (calls, outcome) = read_pieces(reader, cut(body.as_bytes(), &cuts));
-        prop_assert_eq!(outcome, Ok(()));
-        prop_assert_eq!(without_offsets(calls), expected(&texts, before, url, &bytes));
+        for (reader, body) in [
+            (Reader::json(form()), format!("{{{}}}", json.join(",\n"))),
+            (Reader::urlencoded(form()), write::urlencoded(&members, &escaped)),
+        ] {
+            let (calls, outcome) = read_pieces(reader, cut(body.as_bytes(), &cuts));
+            prop_assert_eq!(outcome, Ok(()));
+            prop_assert_eq!(without_offsets(calls), expected(&texts, before, url, &bytes));
+        }
     }
 
     #[test]
@@ -257,15 +239,14 @@ proptest! {
         envelope in 1..4_usize,
         cuts in cuts(),
     ) {
-        let name = |index: usize| form().fields[index].name.clone();
         let reader = readers()[envelope];
-        let mut members: Vec<_> =
-            texts.iter().map(|(index, text)| (name(*index), text.clone())).collect();
+        let mut members = members(&texts);
         members.push(("image".to_owned(), base64(&bytes)));
         let mut body = match envelope {
             1 => {
+                let texts = &members[..texts.len()];
                 let mut parts: Vec<Part> =
-                    texts.iter().map(|(index, content)| text(&name(*index), content)).collect();
+                    texts.iter().map(|(name, content)| text(name, content)).collect();
                 parts.push(file("file", &bytes));
                 multipart(BOUNDARY, &parts)
             }
