@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use conformance::bombs::{
-    Scans, black_png, chunk, gif_on_a_screen, ihdr, png, png_with_metadata, progressive,
+    Scans, black_png, chunk, gif_on_a_screen, ihdr, limits, png, png_with_metadata, progressive,
     webp_of_frames, webp_of_one_colour, zeros,
 };
 use filter::image::{Error, Expected, Inspector, Limits};
@@ -16,22 +16,11 @@ use filter::{Format, ImageHeader};
 use image::ImageFormat;
 use inference_node::image::decode;
 
-/// The built-in policy's.
-const LIMITS: Limits = Limits {
-    image: ImageLimits {
-        max_width: 8192,
-        max_height: 8192,
-        max_pixels: 25_000_000,
-        max_frames: 1,
-        max_scans: 64,
-    },
-    header_bytes: 512 * 1024,
-};
 const WIDTH: u32 = 8192;
 const HEIGHT: u32 = 3000;
 
 fn inspect(format: Format, bytes: &[u8]) -> Result<ImageHeader, Error> {
-    let mut inspector = Inspector::new(Expected::Declared(format), LIMITS);
+    let mut inspector = Inspector::new(Expected::Declared(format), limits());
     for piece in bytes.chunks(64 * 1024) {
         inspector.push(piece)?;
     }
@@ -74,7 +63,7 @@ fn peak() -> u64 {
 #[test]
 fn a_png_of_gigapixels_is_refused_by_its_header() {
     let bytes = png(&[ihdr(60_000, 60_000, 8, 6), chunk(b"IDAT", &zeros(1 << 20))]);
-    let mut inspector = Inspector::new(Expected::Declared(Format::Png), LIMITS);
+    let mut inspector = Inspector::new(Expected::Declared(Format::Png), limits());
     inspector.push(&bytes[..64]).unwrap();
     let header = inspector.header().unwrap();
     assert_eq!((header.width, header.height), (60_000, 60_000));
@@ -109,7 +98,7 @@ fn a_png_whose_data_holds_more_than_its_pixels_costs_no_more() {
 fn compressed_metadata_is_bounded_and_not_inflated() {
     for kind in [b"zTXt", b"iTXt", b"iCCP"] {
         // The header may reach as far as a gate holds at most.
-        let far = Limits { header_bytes: 2 << 20, ..LIMITS };
+        let far = Limits { header_bytes: 2 << 20, ..limits() };
         let mut inspector = Inspector::new(Expected::Declared(Format::Png), far);
         let error = inspector.push(&png_with_metadata(kind, 1050 << 20)).unwrap_err();
         assert!(matches!(error, Error::MetadataTooLarge { .. }), "{error}");
@@ -166,7 +155,7 @@ fn a_webp_of_one_colour_costs_what_its_pixels_cost() {
 fn animations_of_thousands_of_frames_are_refused_at_the_second() {
     let bytes = webp_of_frames(5000);
     // The gate refuses an animation where one frame is taken; whoever takes more counts them.
-    let several = Limits { image: ImageLimits { max_frames: 10, ..LIMITS.image }, ..LIMITS };
+    let several = Limits { image: ImageLimits { max_frames: 10, ..limits().image }, ..limits() };
     let mut inspector = Inspector::new(Expected::Declared(Format::Webp), several);
     let refused = bytes.chunks(100).position(|piece| inspector.push(piece).is_err()).unwrap();
     assert!(refused < 20, "after {refused} pieces");

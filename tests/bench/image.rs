@@ -9,8 +9,8 @@ use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use conformance::bodies::Envelope;
+use conformance::bombs::limits;
 use filter::image::{Expected, Inspector, Limits};
-use filter::policy::ImageLimits;
 use filter::{Format, RejectionCache, Step, drive};
 use filter_wasmtime::Gate;
 use image::codecs::jpeg::JpegEncoder;
@@ -24,17 +24,6 @@ use crate::decision::{Native, median};
 const PIECE: usize = 64 * 1024;
 const PREFIXES: usize = 2000;
 const BODIES: usize = 15;
-
-const LIMITS: Limits = Limits {
-    image: ImageLimits {
-        max_width: 8192,
-        max_height: 8192,
-        max_pixels: 25_000_000,
-        max_frames: 1,
-        max_scans: 64,
-    },
-    header_bytes: 512 * 1024,
-};
 
 struct Sample {
     format: Format,
@@ -127,12 +116,13 @@ fn prefix(sample: &Sample, native: &Native, gate: &Gate) -> Vec<Row> {
 /// The whole body.
 fn whole(sample: &Sample, gate: &Gate) -> Vec<Row> {
     let Sample { format, decoder, bytes, aim } = sample;
+    let limits = limits();
     let (mut walked, mut hashed, mut hash, mut decoded) = (vec![], vec![], vec![], vec![]);
     let mut in_wasm = [vec![], vec![], vec![]];
     let wrapped = Envelope::ALL.map(|envelope| envelope.wrap(bytes, Some(format.media_type())));
     for turn in 0..BODIES {
-        walked.push(timed(|| inspect(*format, bytes)));
-        hashed.push(timed(|| (inspect(*format, bytes), Sha256::digest(bytes))));
+        walked.push(timed(|| inspect(limits, *format, bytes)));
+        hashed.push(timed(|| (inspect(limits, *format, bytes), Sha256::digest(bytes))));
         hash.push(timed(|| Sha256::digest(bytes)));
         if turn % 5 == 0 {
             decoded.push(timed(|| image::load_from_memory_with_format(bytes, *decoder)));
@@ -170,8 +160,8 @@ fn whole(sample: &Sample, gate: &Gate) -> Vec<Row> {
     ]
 }
 
-fn inspect(format: Format, bytes: &[u8]) -> u64 {
-    let mut inspector = Inspector::new(Expected::Declared(format), LIMITS);
+fn inspect(limits: Limits, format: Format, bytes: &[u8]) -> u64 {
+    let mut inspector = Inspector::new(Expected::Declared(format), limits);
     for piece in bytes.chunks(PIECE) {
         inspector.push(piece).expect("a good image");
     }

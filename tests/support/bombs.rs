@@ -2,10 +2,23 @@
 
 use std::io::Write as _;
 
+use filter::Policy;
+use filter::image::Limits;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use image::codecs::gif::GifEncoder;
 use image::{Frame, ImageFormat, RgbaImage};
+use inference_node::config::DEFAULT_POLICY;
+
+/// What the built-in policy takes as a photo.
+///
+/// # Panics
+/// If it has no such route.
+pub fn limits() -> Limits {
+    let policy = Policy::parse(DEFAULT_POLICY.as_bytes()).expect("the built-in policy");
+    let route = policy.route("POST", "/v1/background-removal").expect("its first route");
+    Limits { image: route.image, header_bytes: policy.header_bytes }
+}
 
 /// A PNG of these chunks, and the last.
 pub fn png(chunks: &[Vec<u8>]) -> Vec<u8> {
