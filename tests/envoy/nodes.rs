@@ -23,7 +23,7 @@ async fn before_two(first: &Upstream, second: &Upstream) -> Envoy {
 }
 
 /// Waits until so many nodes are healthy.
-async fn healthy(envoy: &Envoy, count: u64) {
+pub(crate) async fn healthy(envoy: &Envoy, count: u64) {
     for _ in 0..200 {
         if envoy.stat("cluster.node.membership_healthy").await == count {
             // Workers learn it a moment later.
@@ -190,7 +190,7 @@ async fn before_real(home: &Home, nodes: &[&Node]) -> Envoy {
 }
 
 /// What `lunette gates secrets` prints for the gate.
-fn secrets(home: &Home, more: &[&str]) -> Vec<(String, String)> {
+pub(crate) fn secrets(home: &Home, more: &[&str]) -> Vec<(String, String)> {
     let secrets = home.json(&[&["gates", "secrets", "--gate", GATE], more].concat());
     let secrets = secrets.as_object().expect("an object").iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -213,7 +213,7 @@ pub(crate) async fn with_secrets(secrets: Vec<(String, String)>, nodes: &[&Node]
 
 /// Waits until a request with this key gets this answer, 5 seconds at most before it is sent: how long
 /// the model takes is another matter.
-async fn until(envoy: &Envoy, key: &str, status: u16) {
+pub(crate) async fn until(envoy: &Envoy, key: &str, status: u16) {
     let began = std::time::Instant::now();
     loop {
         let late = began.elapsed() > Duration::from_secs(5);
@@ -226,7 +226,7 @@ async fn until(envoy: &Envoy, key: &str, status: u16) {
     }
 }
 
-fn upload(key: &str) -> Request {
+pub(crate) fn upload(key: &str) -> Request {
     let mut request = good();
     request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
     request.headers.push(("Authorization".to_owned(), format!("Bearer {key}")));

@@ -128,8 +128,29 @@ impl Node {
         Self::spawn_in(home, arguments, &[], log)
     }
 
+    /// Ends it as a deployment does, and starts it again at its addresses with these arguments.
+    ///
+    /// # Panics
+    /// If it does not end well, or does not become ready.
+    pub async fn restart(&mut self, home: &Home, arguments: &[&str]) {
+        self.terminate();
+        assert!(self.ended_well().await);
+        *self =
+            Self::spawn_at((self.address, self.operator), home, arguments, &[], Stdio::inherit());
+        self.until_ready().await;
+    }
+
     fn spawn_in(home: &Home, arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
-        let (address, operator) = (free_address(), free_address());
+        Self::spawn_at((free_address(), free_address()), home, arguments, variables, log)
+    }
+
+    fn spawn_at(
+        (address, operator): (SocketAddr, SocketAddr),
+        home: &Home,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let child = home
             .command(&[
                 "serve",
