@@ -33,7 +33,7 @@ def strict(model, given, path=""):
 
 def main():
     checked = []
-    for document in documents("kubernetes-sidecar.yaml"):
+    for document in documents("kubernetes-sidecar.yaml") + documents("kubernetes-first-key.yaml"):
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
         checked.append(document["kind"])
     for document in documents("istio-wasmplugin.yaml"):
@@ -42,7 +42,7 @@ def main():
         strict(json.loads(model.model_dump_json(by_alias=True, exclude_unset=True)), document, kind)
         checked.append(kind)
     print(" ".join(checked))
-    expected = {"Deployment", "Service", "NetworkPolicy", "WasmPlugin", "EnvoyFilter"}
+    expected = {"Deployment", "Pod", "Service", "NetworkPolicy", "WasmPlugin", "EnvoyFilter"}
     return 0 if expected <= set(checked) else 1
 
 

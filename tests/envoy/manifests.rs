@@ -33,7 +33,8 @@ fn the_image_that_the_manifest_names_is_what_the_containerfile_makes() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a file");
     let image = concat!("lunette:", env!("CARGO_PKG_VERSION"));
-    for file in ["envoy/kubernetes-sidecar.yaml", "envoy/README.md", "Containerfile"] {
+    let manifests = ["envoy/kubernetes-sidecar.yaml", "envoy/kubernetes-first-key.yaml"];
+    for file in [&manifests[..], &["envoy/README.md", "Containerfile"]].concat() {
         assert!(read(file).contains(image), "{file} names {image}");
     }
 }
