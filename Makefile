@@ -132,7 +132,7 @@ reference:
 corpora:
 	@scripts/setup corpora $(CORPORA)
 
-envoy:
+envoy: ## install Envoy, as target/envoy/envoy
 	@scripts/setup envoy $(ENVOY)
 
 faces:

@@ -7,13 +7,32 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+const DOCUMENTS: [&str; 12] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/credentials.md",
+    "docs/faces.md",
+    "docs/images.md",
+    "docs/operations.md",
+    "edge/README.md",
+    "envoy/README.md",
+    "filter/fuzz/README.md",
+    "tests/corpora/README.md",
+    "tests/vectors/README.md",
+];
+
+/// Where the links of a text lead, within the repository.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    links.filter(|link| !link.starts_with("http"))
+}
+
 /// Link targets, and words in backticks that are paths.
 fn paths(text: &str) -> Vec<String> {
-    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let links = links.filter(|link| !link.starts_with("http"));
     // Without the place in the document.
-    let links = links.filter_map(|link| link.split('#').next()).filter(|link| !link.is_empty());
-    let links = links.map(str::to_owned);
+    let links = links(text).filter_map(|link| link.split('#').next());
+    let links = links.filter(|link| !link.is_empty()).map(str::to_owned);
     let ticked = text.split('`').skip(1).step_by(2).filter(|word| {
         let file =
             [".rs", ".json", ".toml", ".txt", ".yaml", ".md"].iter().any(|end| word.ends_with(end));
@@ -27,18 +46,7 @@ fn paths(text: &str) -> Vec<String> {
 #[test]
 fn every_path_in_the_documents_exists() {
     let mut checked = 0;
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/credentials.md",
-        "docs/faces.md",
-        "docs/images.md",
-        "docs/operations.md",
-        "edge/README.md",
-        "envoy/README.md",
-        "tests/corpora/README.md",
-        "tests/vectors/README.md",
-    ] {
+    for document in DOCUMENTS {
         let file = root().join(document);
         let text = std::fs::read_to_string(&file).unwrap();
         for path in paths(&text) {
@@ -50,6 +58,31 @@ fn every_path_in_the_documents_exists() {
         }
     }
     assert!(checked > 25, "only {checked} paths were found");
+}
+
+/// The names by which links reach the headings of a document.
+fn places(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let names = headings.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let kept =
+        |name: String| name.replace(|c: char| !c.is_alphanumeric() && c != ' ' && c != '-', "");
+    names.map(|name| kept(name).replace(' ', "-")).collect()
+}
+
+#[test]
+fn every_place_that_a_link_names_is_a_heading() {
+    let mut checked = 0;
+    for document in DOCUMENTS {
+        let file = root().join(document);
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (path, place) in links(&text).filter_map(|link| link.split_once('#')) {
+            let named = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
+            let named = std::fs::read_to_string(named).unwrap();
+            assert!(places(&named).contains(&place.to_owned()), "{document}: {path}#{place}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "only {checked} places were found");
 }
 
 #[test]
