@@ -20,12 +20,12 @@ const ONE_VALUE: [&str; 10] = [
 /// What begins a second `Authorization`; other schemes have commas of their own.
 const SECOND_BEARER: &str = ", Bearer ";
 
-/// The fields of `headers`, with those apart that the platform joined and that must not be there twice.
-pub(crate) fn of(headers: &worker::Headers) -> Headers {
-    let mut fields = Vec::new();
-    for (name, value) in headers.entries() {
-        if ONE_VALUE.contains(&name.as_str()) {
-            fields.extend(apart(&value).into_iter().map(|value| (name.clone(), value)));
+/// These fields, with those apart that the platform joined and that must not be there twice.
+pub(crate) fn apart(joined: Vec<(String, String)>) -> Headers {
+    let mut fields = Vec::with_capacity(joined.len());
+    for (name, value) in joined {
+        if value.contains(',') && ONE_VALUE.contains(&name.as_str()) {
+            fields.extend(parts(&value).into_iter().map(|value| (name.clone(), value)));
         } else if name == "authorization" && value.contains(SECOND_BEARER) {
             let halves = value.split(", ").map(|value| (name.clone(), value.to_owned()));
             fields.extend(halves);
@@ -37,7 +37,7 @@ pub(crate) fn of(headers: &worker::Headers) -> Headers {
 }
 
 /// The values that were joined: commas inside quoted strings (RFC 9110 §5.6.4) are no joints.
-fn apart(value: &str) -> Vec<String> {
+fn parts(value: &str) -> Vec<String> {
     let (mut values, mut quoted, mut escaped) = (vec![String::new()], false, false);
     let mut characters = value.chars().peekable();
     while let Some(character) = characters.next() {

@@ -13,12 +13,12 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::worker_sys::FixedLengthStream;
-use worker::{Context, Env, Response};
+use worker::{Context, Env};
 
 use crate::body::Body;
 use crate::isolate::Isolate;
 use crate::response::OWN_PREFIX;
-use crate::{node, principal, rejections, response, time};
+use crate::{host, log, node, principal, rejections, response, time};
 
 /// What is not the client's to say to the node, beside credentials and the gate's own fields: what the
 /// platform adds, and what belongs to one connection. `Content-Length` is the stream's.
@@ -44,13 +44,13 @@ pub(crate) async fn send(
     env: &Env,
     context: &Context,
     accepted: Accepted<'_>,
-) -> worker::Result<Response> {
+) -> Result<web_sys::Response, JsValue> {
     let Accepted { release, held, rest, headers, method, target } = accepted;
     let Release { permit, fields, tail } = release;
     let id = permit.claims().id;
     let length = permit.claims().content_length;
     let Ok(sealed) = isolate.gate.permit_key.seal(permit.into_claims()) else {
-        return response::reply(Fault::Host.reply(id));
+        return host::response(&Fault::Host.reply(id));
     };
     let outgoing = web_sys::Headers::new()?;
     for (name, value) in headers.iter() {
@@ -85,8 +85,8 @@ pub(crate) async fn send(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            worker::console_error!("the node did not answer: {error}");
-            return response::reply(Fault::Node.reply(id));
+            log::error(format_args!("the node did not answer: {error}"));
+            return host::response(&Fault::Node.reply(id));
         }
     };
     if let Some(verdict) = answer.headers().get(permit::VERDICT_HEADER)? {
@@ -99,7 +99,7 @@ pub(crate) async fn send(
         }
         principal::refund(env, context, isolate, principal, refunds.0.into_inner());
     }
-    response::without_own_fields(answer, &fields)
+    Ok(response::without_own_fields(answer, &fields)?.into())
 }
 
 /// Writes what was held, then pipes the rest.

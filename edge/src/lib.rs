@@ -21,7 +21,9 @@ mod events;
 mod fields;
 mod forward;
 mod gateway;
+mod host;
 mod isolate;
+mod log;
 mod node;
 mod principal;
 mod rejections;
@@ -35,18 +37,35 @@ pub use snapshot::SnapshotObject;
 
 use filter::PermitId;
 use filter::rejection::Fault;
-use worker::{Context, Env, Request, Response, event};
+use gateway::{Answer, Visit};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+use worker::{Context, Env, worker_sys};
 
-/// Answers one request. Whatever fails inside is a 503 that says nothing of the cause.
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+/// Answers one request: with a response if nothing must be waited for, else with the promise of one. Whatever
+/// fails inside is a 503 that says nothing of the cause.
+///
+/// It is not `worker::event`, under which every answer is a promise, even the refusal of a head.
+#[wasm_bindgen]
+pub fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: worker_sys::Context,
+) -> Result<JsValue, JsValue> {
     let mut id = PermitId([0; 16]);
-    let answer = match getrandom::fill(&mut id.0) {
-        Ok(()) => gateway::answer(id, request, &env, &context).await,
-        Err(error) => Err(error.to_string().into()),
-    };
-    answer.or_else(|error| {
-        worker::console_error!("a request could not be judged: {error}");
-        response::reply(Fault::Host.reply(id))
-    })
+    if let Err(error) = getrandom::fill(&mut id.0) {
+        return fault(id, &error.to_string().into()).map(Into::into);
+    }
+    match gateway::answer(Visit { id, request, env, context: Context::new(context) }) {
+        Answer::Now(answer) => answer.or_else(|error| fault(id, &error)).map(Into::into),
+        Answer::Later(answer) => Ok(future_to_promise(async move {
+            answer.await.or_else(|error| fault(id, &error)).map(Into::into)
+        })
+        .into()),
+    }
+}
+
+fn fault(id: PermitId, error: &JsValue) -> Result<web_sys::Response, JsValue> {
+    log::error(format_args!("a request could not be judged: {error:?}"));
+    host::response(&Fault::Host.reply(id))
 }

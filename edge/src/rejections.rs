@@ -6,7 +6,7 @@
 
 use worker::{Cache, Context, Response, ResponseBuilder, Result};
 
-use crate::time;
+use crate::{log, time};
 
 /// How long the cache is waited for, in milliseconds. It is in the same building.
 const PATIENCE: u64 = 50;
@@ -29,7 +29,7 @@ pub(crate) fn tell(context: &Context, news: Option<(u64, u8)>) {
     context.wait_until(async move {
         let put = async { Cache::default().put(url(name).as_str(), entry(code)?).await };
         if let Err(error) = put.await {
-            worker::console_error!("a refusal was not shared: {error}");
+            log::error(format_args!("a refusal was not shared: {error}"));
         }
     });
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use filter::Clock;
 use futures_util::future::{Either, select};
-use worker::{Date, Delay};
+use worker::Delay;
 
 /// What time it is. The clock stands still while the Worker computes.
 pub(crate) fn now() -> Clock {
-    Clock::both(Date::now().as_millis())
+    Clock::both(js_sys::Date::now() as u64)
 }
 
 /// What `future` comes to, if it does so within `millis`.

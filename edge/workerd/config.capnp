@@ -4,7 +4,7 @@
 #       --directory-path objects=FOLDER --external-addr events=127.0.0.1:PORT
 #
 # Variables and secrets come from the environment, under their own names. Durable Objects lie in FOLDER, which
-# must exist. Events are POSTed to the last address, one for each request.
+# must exist. Events are POSTed to the last address, one a line.
 
 using Workerd = import "/workerd/workerd.capnp";
 

@@ -1,6 +1,6 @@
 // What the platform calls. A module that trapped is begun anew, and everything in it with it; what must
 // last is in the storage of Durable Objects.
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
 import * as module from "./index.js";
 
 const life = module.__worker_init_state();
@@ -16,16 +16,26 @@ function lost(error) {
   for (const giveUp of calls) giveUp(error);
 }
 
-async function guarded(call) {
+// Calls the module; what it answers may be a promise.
+function called(call) {
   if (life.criticalError) {
     console.error("the module is begun anew");
     module.__wbg_reset_state();
     life.criticalError = false;
   }
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) lost(error);
+    throw error;
+  }
+}
+
+async function guarded(promise) {
   let giveUp;
   const given = new Promise((_, reject) => calls.add((giveUp = reject)));
   try {
-    return await Promise.race([call(), given]);
+    return await Promise.race([promise, given]);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) lost(error);
     throw error;
@@ -47,33 +57,39 @@ function objectOf(name) {
       return this.#instance;
     }
 
-    fetch(request) {
-      return guarded(() => this.#alive().fetch(request));
+    async fetch(request) {
+      return guarded(called(() => this.#alive().fetch(request)));
     }
 
-    alarm() {
-      return guarded(() => this.#alive().alarm());
+    async alarm() {
+      return guarded(called(() => this.#alive().alarm()));
     }
   };
 }
 
 // OBJECTS
 
-export default class extends WorkerEntrypoint {
-  async fetch(request) {
-    try {
-      return await guarded(() => module.fetch(request, this.env, this.ctx));
-    } catch (error) {
-      console.error("a request was not judged:", error);
-      const problem = {
-        type: "urn:lunette:problem:gate-unavailable",
-        title: "Service Unavailable",
-        status: 503,
-        detail: "the gate cannot judge now",
-        code: "gate-unavailable",
-      };
-      const headers = { "content-type": "application/problem+json", "cache-control": "no-store", "retry-after": "1" };
-      return new Response(JSON.stringify(problem), { status: 503, headers });
-    }
-  }
+function unjudged(error) {
+  console.error("a request was not judged:", error);
+  const problem = {
+    type: "urn:lunette:problem:gate-unavailable",
+    title: "Service Unavailable",
+    status: 503,
+    detail: "the gate cannot judge now",
+    code: "gate-unavailable",
+  };
+  const headers = { "content-type": "application/problem+json", "cache-control": "no-store", "retry-after": "1" };
+  return new Response(JSON.stringify(problem), { status: 503, headers });
 }
+
+export default {
+  fetch(request, env, context) {
+    try {
+      const answer = called(() => module.fetch(request, env, context));
+      // Nothing that was answered at once need be guarded, nor costs a promise.
+      return answer instanceof Response ? answer : guarded(answer).catch(unjudged);
+    } catch (error) {
+      return unjudged(error);
+    }
+  },
+};

@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use worker::{Context, Env, Method, Request, RequestInit, Stub};
 
 use crate::isolate::Isolate;
-use crate::{config, time};
+use crate::{config, log, time};
 
 pub use object::PrincipalObject;
 
@@ -44,11 +44,11 @@ pub(crate) async fn resolve(
     match time::within(PATIENCE, ask(env, &name, &call)).await {
         Some(Ok(answers)) => answers,
         Some(Err(error)) => {
-            worker::console_error!("a principal's object did not answer: {error}");
+            log::error(format_args!("a principal's object did not answer: {error}"));
             vec![Answer::Unavailable]
         }
         None => {
-            worker::console_error!("a principal's object took more than {PATIENCE} ms");
+            log::error(format_args!("a principal's object took more than {PATIENCE} ms"));
             vec![Answer::Unavailable]
         }
     }
@@ -76,7 +76,7 @@ pub(crate) fn refund(
     let env = env.clone();
     context.wait_until(async move {
         if let Err(error) = ask(&env, &name, &Call::Refund(remote)).await {
-            worker::console_error!("a charge was not given back: {error}");
+            log::error(format_args!("a charge was not given back: {error}"));
         }
     });
 }

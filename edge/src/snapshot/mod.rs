@@ -14,7 +14,7 @@ use filter::{Filter, Keys, UnixMillis};
 use worker::{Context, Env};
 
 use crate::isolate::Isolate;
-use crate::{config, time};
+use crate::{config, log, time};
 
 pub use object::SnapshotObject;
 
@@ -45,23 +45,23 @@ pub(crate) struct Copy {
     failed: u64,
 }
 
-/// What to judge a request by now.
-pub(crate) async fn current(
-    isolate: &Arc<Isolate>,
-    env: &Env,
-    context: &Context,
-) -> Result<Arc<Held>, Fault> {
-    let now = time::now().unix;
-    match due(isolate, now) {
-        Due::Not => {}
+/// Whether requests need not wait for what they are judged by; it may be renewed beside this one.
+pub(crate) fn is_at_hand(isolate: &Arc<Isolate>, env: &Env, context: &Context) -> bool {
+    match due(isolate, time::now().unix) {
+        Due::Not => true,
         Due::Soon => {
             let (isolate, env) = (Arc::clone(isolate), env.clone());
             context.wait_until(async move { renew(&isolate, &env).await });
+            true
         }
-        Due::Now => renew(isolate, env).await,
+        Due::Now => false,
     }
+}
+
+/// What to judge a request by now.
+pub(crate) fn current(isolate: &Isolate) -> Result<Arc<Held>, Fault> {
     let held = copy(isolate).held.clone().ok_or(Fault::NoPolicy)?;
-    if now >= held.statement.expires_at { Err(Fault::StalePolicy) } else { Ok(held) }
+    if time::now().unix >= held.statement.expires_at { Err(Fault::StalePolicy) } else { Ok(held) }
 }
 
 enum Due {
@@ -93,7 +93,7 @@ fn due(isolate: &Isolate, now: UnixMillis) -> Due {
 }
 
 /// Brings the copy up to date, as far as that can be done in time.
-async fn renew(isolate: &Isolate, env: &Env) {
+pub(crate) async fn renew(isolate: &Isolate, env: &Env) {
     let held = copy(isolate).held.clone();
     let known = held.as_ref().map(|held| &held.statement);
     match time::within(PATIENCE, object::ask(env, known)).await {
@@ -102,8 +102,10 @@ async fn renew(isolate: &Isolate, env: &Env) {
             copy(isolate).checked = time::now().unix.0;
             return;
         }
-        Some(Err(error)) => worker::console_error!("the snapshot's object did not answer: {error}"),
-        None => worker::console_error!("the snapshot's object took more than {PATIENCE} ms"),
+        Some(Err(error)) => {
+            log::error(format_args!("the snapshot's object did not answer: {error}"))
+        }
+        None => log::error(format_args!("the snapshot's object took more than {PATIENCE} ms")),
     }
     copy(isolate).failed = time::now().unix.0;
     // A copy that is a minute behind is better than none.
@@ -134,7 +136,7 @@ fn take(isolate: &Isolate, snapshot: &[u8], source: &str) {
             let keys = Arc::new(content.into_keys());
             copy.held = Some(Arc::new(Held { statement, filter, keys }));
         }
-        Err(error) => worker::console_error!("a snapshot of {source} is ignored: {error}"),
+        Err(error) => log::error(format_args!("a snapshot of {source} is ignored: {error}")),
     }
 }
 

@@ -10,7 +10,7 @@ use worker::{
 };
 
 use super::NAME;
-use crate::{config, node, time};
+use crate::{config, log, node, time};
 
 /// How often the node is asked at most, in milliseconds.
 const PULL_EVERY: u64 = 1_000;
@@ -65,7 +65,7 @@ impl DurableObject for SnapshotObject {
         let stored = match load(&state.storage().sql()) {
             Ok(stored) => stored,
             Err(error) => {
-                worker::console_error!("the stored snapshot cannot be read: {error}");
+                log::error(format_args!("the stored snapshot cannot be read: {error}"));
                 None
             }
         };
@@ -101,8 +101,8 @@ impl SnapshotObject {
         let known = self.stored().map(|stored| stored.statement.sha256.clone());
         match time::within(PATIENCE, self.renew(known.as_deref())).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => worker::console_error!("no snapshot from the node: {error}"),
-            None => worker::console_error!("no snapshot from the node in {PATIENCE} ms"),
+            Some(Err(error)) => log::error(format_args!("no snapshot from the node: {error}")),
+            None => log::error(format_args!("no snapshot from the node in {PATIENCE} ms")),
         }
         self.publish().await;
     }
@@ -116,7 +116,7 @@ impl SnapshotObject {
         if let Err(error) = judged {
             self.refused.set(self.refused.get() + 1);
             let count = self.refused.get();
-            worker::console_error!("a snapshot of the node is ignored ({count} so far): {error}");
+            log::error(format_args!("a snapshot of the node is ignored ({count} so far): {error}"));
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl SnapshotObject {
         let text = [&stored.seal, "\n", &*stored.content].concat();
         let put = async { kv.put(NAME, text)?.execute().await };
         if let Err(error) = put.await {
-            worker::console_error!("the snapshot was not put into KV: {error}");
+            log::error(format_args!("the snapshot was not put into KV: {error}"));
             self.published.set(0);
         }
     }

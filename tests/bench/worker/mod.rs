@@ -24,7 +24,7 @@ const ROUNDS: usize = 8;
 const WARM: usize = 6;
 const CONNECTIONS: usize = 8;
 /// Rejections of a round.
-const REQUESTS: usize = 400;
+const REQUESTS: usize = 2000;
 /// Bodies of a round, one after the other, and their sides: a byte for each pixel is 10 MB.
 const BODIES: usize = 6;
 const SIDES: (u32, u32) = (3200, 3125);
