@@ -29,35 +29,34 @@ extern "C" {
 
 /// A body from which pieces are taken until the rest can be piped on.
 pub(crate) struct Body {
-    stream: Option<(web_sys::ReadableStream, ByobReader)>,
+    stream: Option<web_sys::ReadableStream>,
+    /// Whoever refuses a request by its head needs none.
+    reader: Option<ByobReader>,
     /// A read that has begun; it outlives whoever stops waiting for it.
     pending: Option<JsFuture>,
 }
 
 impl Body {
     /// The body of `request`; an empty one if it has none.
-    pub(crate) fn of(request: &web_sys::Request) -> Result<Self, JsValue> {
-        let stream = match request.body() {
-            None => None,
-            Some(stream) => {
-                let options = Object::new();
-                Reflect::set(&options, &"mode".into(), &"byob".into())?;
-                let reader = stream.unchecked_ref::<ByobStream>().reader(&options)?;
-                Some((stream, reader))
-            }
-        };
-        Ok(Self { stream, pending: None })
+    pub(crate) fn of(request: &web_sys::Request) -> Self {
+        Self { stream: request.body(), reader: None, pending: None }
     }
 
     /// The next piece; `None` at the end. If it is dropped before it is done, nothing is lost.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
-        let Some((_, reader)) = &self.stream else { return Ok(None) };
+        let Some(stream) = &self.stream else { return Ok(None) };
         loop {
-            if self.pending.is_none() {
-                let read = reader.read(&Uint8Array::new_with_length(VIEW))?;
-                self.pending = Some(JsFuture::from(read));
-            }
-            let Some(pending) = &mut self.pending else { return Ok(None) };
+            let pending = match &mut self.pending {
+                Some(pending) => pending,
+                none => {
+                    let reader = match &mut self.reader {
+                        Some(reader) => reader,
+                        none => none.insert(reader(stream)?),
+                    };
+                    let read = reader.read(&Uint8Array::new_with_length(VIEW))?;
+                    none.insert(JsFuture::from(read))
+                }
+            };
             let piece = pending.await;
             self.pending = None;
             let piece: Piece = piece?.unchecked_into();
@@ -73,8 +72,15 @@ impl Body {
 
     /// What is left, to be piped.
     pub(crate) fn rest(self) -> Result<Option<web_sys::ReadableStream>, JsValue> {
-        let Some((stream, reader)) = self.stream else { return Ok(None) };
-        reader.release_lock()?;
-        Ok(Some(stream))
+        if let Some(reader) = self.reader {
+            reader.release_lock()?;
+        }
+        Ok(self.stream)
     }
+}
+
+fn reader(stream: &web_sys::ReadableStream) -> Result<ByobReader, JsValue> {
+    let options = Object::new();
+    Reflect::set(&options, &"mode".into(), &"byob".into())?;
+    stream.unchecked_ref::<ByobStream>().reader(&options)
 }

@@ -1,13 +1,12 @@
 //! One request: judged, then piped to the node.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use filter::rejection::Fault;
 use filter::verdict::Release;
-use filter::{Deferred, Headers, Next, Peer, PermitId, Refused, RejectionCache, RequestHead, Step};
-use futures_util::future::{Either, LocalBoxFuture, select};
+use filter::{Deferred, Headers, Next, Peer, PermitId, Refused, RequestHead, Step};
+use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
 use worker::{Context, Delay, Env};
 
@@ -30,68 +29,39 @@ pub(crate) struct Visit {
     pub(crate) context: Context,
 }
 
-/// Most refusals are known at once, and a promise costs more than to know them.
-pub(crate) enum Answer {
-    Now(Result<web_sys::Response, JsValue>),
-    Later(LocalBoxFuture<'static, Result<web_sys::Response, JsValue>>),
-}
-
-/// Judges a request; sends it on or answers it here.
-pub(crate) fn answer(visit: Visit) -> Answer {
+/// Judges a request; sends it on or answers it here. What its head and this isolate's memory decide is waited
+/// for by nobody.
+pub(crate) async fn answer(visit: Visit) -> Result<web_sys::Response, JsValue> {
     let isolate = match Isolate::of(&visit.env) {
         Ok(isolate) => isolate,
         Err(error) => {
             log::error(format_args!("configuration refused: {error}"));
-            return Answer::Now(host::response(&Fault::NoPolicy.reply(visit.id)));
+            return host::response(&Fault::NoPolicy.reply(visit.id));
         }
     };
-    if snapshot::is_at_hand(&isolate, &visit.env, &visit.context) {
-        return by_head(visit, isolate);
-    }
-    Answer::Later(Box::pin(async move {
-        snapshot::renew(&isolate, &visit.env).await;
-        match by_head(visit, isolate) {
-            Answer::Now(answer) => answer,
-            Answer::Later(answer) => answer.await,
-        }
-    }))
-}
-
-/// Refuses the request by its head, if that is all there is to know.
-fn by_head(visit: Visit, isolate: Arc<Isolate>) -> Answer {
-    let held = match snapshot::current(&isolate) {
+    let held = match snapshot::current(&isolate, &visit.env, &visit.context).await {
         Ok(held) => held,
-        Err(fault) => return Answer::Now(host::response(&fault.reply(visit.id))),
+        Err(fault) => return host::response(&fault.reply(visit.id)),
     };
-    let Head { method, url, fields } = Head::of(&visit.request);
-    let asked = Asked { method, url, headers: fields::apart(fields) };
-    let (step, wanted) = asked.begin(&isolate, &held, visit.id);
-    match (step, wanted) {
-        (Step::Reject(refused), None) => Answer::Now(refuse(&visit, &isolate, &refused)),
-        (step, wanted) => {
-            Answer::Later(Box::pin(by_body(visit, isolate, held, asked, step, wanted)))
-        }
-    }
-}
-
-/// Follows the request from where its head left it.
-async fn by_body(
-    visit: Visit,
-    isolate: Arc<Isolate>,
-    held: Arc<Held>,
-    asked: Asked,
-    mut step: Step,
-    wanted: Option<u64>,
-) -> Result<web_sys::Response, JsValue> {
+    let asked = Asked::of(&visit.request);
+    let (mut step, wanted) = asked.begin(&isolate, &held, visit.id);
     if let Some(body) = wanted
         && let Some(code) = rejections::ask(body).await
     {
         isolate.cache().learn(body, code, held.statement.epoch, time::now());
         step = asked.begin(&isolate, &held, visit.id).0;
     }
-    let mut body = Body::of(&visit.request)?;
+    let mut body = Body::of(&visit.request);
     match judge(Deferred::begin(step), &mut body, &isolate, &visit.env).await? {
-        Verdict::Reject(refused) => refuse(&visit, &isolate, &refused),
+        Verdict::Reject(refused) => {
+            events::refused(&isolate, &visit, &refused);
+            {
+                let cache = &mut *isolate.cache();
+                refused.remember(cache, time::now());
+                rejections::tell(&visit.context, cache.news());
+            }
+            host::response(&refused.reply())
+        }
         Verdict::Release(release, held) => {
             events::released(&isolate, &visit, release.tail.findings());
             let (release, method, headers) = (*release, asked.method.as_str(), &asked.headers);
@@ -110,6 +80,11 @@ struct Asked {
 }
 
 impl Asked {
+    fn of(request: &web_sys::Request) -> Self {
+        let Head { method, url, fields } = Head::of(request);
+        Self { method, url, headers: fields::apart(fields) }
+    }
+
     /// Judges it. Also which body other isolates may know, since this one would have liked to.
     fn begin(&self, isolate: &Isolate, held: &Held, id: PermitId) -> (Step, Option<u64>) {
         let Self { method, url, headers } = self;
@@ -121,21 +96,6 @@ impl Asked {
         let step = held.filter.begin(time::now(), id.0).head(&head, &*held.keys, cache);
         (step, cache.wanted())
     }
-}
-
-/// Answers here; remembers and tells of it.
-fn refuse(
-    visit: &Visit,
-    isolate: &Arc<Isolate>,
-    refused: &Refused,
-) -> Result<web_sys::Response, JsValue> {
-    events::refused(isolate, visit, refused);
-    if refused.knows_its_body() {
-        let cache: &mut RejectionCache = &mut isolate.cache();
-        refused.remember(cache, time::now());
-        rejections::tell(&visit.context, cache.news());
-    }
-    host::response(&refused.reply())
 }
 
 enum Verdict {

@@ -15,6 +15,7 @@
 #![deny(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![deny(clippy::await_holding_lock, clippy::await_holding_refcell_ref)]
 
+mod at_once;
 mod body;
 mod config;
 mod events;
@@ -37,7 +38,7 @@ pub use snapshot::SnapshotObject;
 
 use filter::PermitId;
 use filter::rejection::Fault;
-use gateway::{Answer, Visit};
+use gateway::Visit;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::{Context, Env, worker_sys};
@@ -45,27 +46,28 @@ use worker::{Context, Env, worker_sys};
 /// Answers one request: with a response if nothing must be waited for, else with the promise of one. Whatever
 /// fails inside is a 503 that says nothing of the cause.
 ///
-/// It is not `worker::event`, under which every answer is a promise, even the refusal of a head.
+/// It is not `worker::event`, under which every answer is a promise: most refusals are known at once, and a
+/// promise costs more than to know them.
 #[wasm_bindgen]
 pub fn fetch(
     request: web_sys::Request,
     env: Env,
     context: worker_sys::Context,
 ) -> Result<JsValue, JsValue> {
-    let mut id = PermitId([0; 16]);
-    if let Err(error) = getrandom::fill(&mut id.0) {
-        return fault(id, &error.to_string().into()).map(Into::into);
-    }
-    match gateway::answer(Visit { id, request, env, context: Context::new(context) }) {
-        Answer::Now(answer) => answer.or_else(|error| fault(id, &error)).map(Into::into),
-        Answer::Later(answer) => Ok(future_to_promise(async move {
-            answer.await.or_else(|error| fault(id, &error)).map(Into::into)
-        })
-        .into()),
-    }
-}
-
-fn fault(id: PermitId, error: &JsValue) -> Result<web_sys::Response, JsValue> {
-    log::error(format_args!("a request could not be judged: {error:?}"));
-    host::response(&Fault::Host.reply(id))
+    let answer = Box::pin(async move {
+        let mut id = PermitId([0; 16]);
+        let answer = match getrandom::fill(&mut id.0) {
+            Ok(()) => {
+                let context = Context::new(context);
+                gateway::answer(Visit { id, request, env, context }).await
+            }
+            Err(error) => Err(error.to_string().into()),
+        };
+        let answer = answer.or_else(|error| {
+            log::error(format_args!("a request could not be judged: {error:?}"));
+            host::response(&Fault::Host.reply(id))
+        });
+        answer.map(JsValue::from)
+    });
+    at_once::poll(answer).unwrap_or_else(|answer| Ok(future_to_promise(answer).into()))
 }

@@ -45,23 +45,23 @@ pub(crate) struct Copy {
     failed: u64,
 }
 
-/// Whether requests need not wait for what they are judged by; it may be renewed beside this one.
-pub(crate) fn is_at_hand(isolate: &Arc<Isolate>, env: &Env, context: &Context) -> bool {
-    match due(isolate, time::now().unix) {
-        Due::Not => true,
+/// What to judge a request by now.
+pub(crate) async fn current(
+    isolate: &Arc<Isolate>,
+    env: &Env,
+    context: &Context,
+) -> Result<Arc<Held>, Fault> {
+    let now = time::now().unix;
+    match due(isolate, now) {
+        Due::Not => {}
         Due::Soon => {
             let (isolate, env) = (Arc::clone(isolate), env.clone());
             context.wait_until(async move { renew(&isolate, &env).await });
-            true
         }
-        Due::Now => false,
+        Due::Now => renew(isolate, env).await,
     }
-}
-
-/// What to judge a request by now.
-pub(crate) fn current(isolate: &Isolate) -> Result<Arc<Held>, Fault> {
     let held = copy(isolate).held.clone().ok_or(Fault::NoPolicy)?;
-    if time::now().unix >= held.statement.expires_at { Err(Fault::StalePolicy) } else { Ok(held) }
+    if now >= held.statement.expires_at { Err(Fault::StalePolicy) } else { Ok(held) }
 }
 
 enum Due {
@@ -93,7 +93,7 @@ fn due(isolate: &Isolate, now: UnixMillis) -> Due {
 }
 
 /// Brings the copy up to date, as far as that can be done in time.
-pub(crate) async fn renew(isolate: &Isolate, env: &Env) {
+async fn renew(isolate: &Isolate, env: &Env) {
     let held = copy(isolate).held.clone();
     let known = held.as_ref().map(|held| &held.statement);
     match time::within(PATIENCE, object::ask(env, known)).await {
