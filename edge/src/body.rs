@@ -27,32 +27,31 @@ extern "C" {
     fn value(this: &Piece) -> Option<Uint8Array>;
 }
 
-/// A body from which pieces are taken until the rest can be piped on.
-pub(crate) struct Body {
-    stream: Option<web_sys::ReadableStream>,
-    /// Whoever refuses a request by its head needs none.
+/// A body from which pieces are taken until the rest can be piped on. Nothing is made for one that nobody
+/// looks at.
+pub(crate) struct Body<'a> {
+    request: &'a web_sys::Request,
     reader: Option<ByobReader>,
     /// A read that has begun; it outlives whoever stops waiting for it.
     pending: Option<JsFuture>,
 }
 
-impl Body {
+impl<'a> Body<'a> {
     /// The body of `request`; an empty one if it has none.
-    pub(crate) fn of(request: &web_sys::Request) -> Self {
-        Self { stream: request.body(), reader: None, pending: None }
+    pub(crate) fn of(request: &'a web_sys::Request) -> Self {
+        Self { request, reader: None, pending: None }
     }
 
     /// The next piece; `None` at the end. If it is dropped before it is done, nothing is lost.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
-        let Some(stream) = &self.stream else { return Ok(None) };
+        if self.reader.is_none() {
+            self.reader = self.request.body().map(reader).transpose()?;
+        }
+        let Some(reader) = &self.reader else { return Ok(None) };
         loop {
             let pending = match &mut self.pending {
                 Some(pending) => pending,
                 none => {
-                    let reader = match &mut self.reader {
-                        Some(reader) => reader,
-                        none => none.insert(reader(stream)?),
-                    };
                     let read = reader.read(&Uint8Array::new_with_length(VIEW))?;
                     none.insert(JsFuture::from(read))
                 }
@@ -75,11 +74,11 @@ impl Body {
         if let Some(reader) = self.reader {
             reader.release_lock()?;
         }
-        Ok(self.stream)
+        Ok(self.request.body())
     }
 }
 
-fn reader(stream: &web_sys::ReadableStream) -> Result<ByobReader, JsValue> {
+fn reader(stream: web_sys::ReadableStream) -> Result<ByobReader, JsValue> {
     let options = Object::new();
     Reflect::set(&options, &"mode".into(), &"byob".into())?;
     stream.unchecked_ref::<ByobStream>().reader(&options)

@@ -30,7 +30,7 @@ pub(crate) struct Accepted<'a> {
     pub(crate) release: Release,
     /// What was read of the body.
     pub(crate) held: Vec<Vec<u8>>,
-    pub(crate) rest: Body,
+    pub(crate) rest: Body<'a>,
     pub(crate) headers: &'a Headers,
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,

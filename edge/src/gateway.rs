@@ -108,7 +108,7 @@ enum Verdict {
 /// holds it.
 async fn judge(
     mut next: Next<Vec<u8>>,
-    body: &mut Body,
+    body: &mut Body<'_>,
     isolate: &Isolate,
     env: &Env,
 ) -> Result<Verdict, JsValue> {
@@ -137,7 +137,7 @@ enum Piece {
     Late,
 }
 
-async fn piece(body: &mut Body, hurry: bool) -> Result<Piece, JsValue> {
+async fn piece(body: &mut Body<'_>, hurry: bool) -> Result<Piece, JsValue> {
     let read = if hurry {
         let patience = Delay::from(Duration::from_millis(PATIENCE));
         match select(pin!(body.next()), patience).await {

@@ -10,14 +10,18 @@ export function head(request) {
   return text;
 }
 
-// An answer with these fields, names and values in turns.
-export function answer(status, fields, body) {
-  const lines = fields.split("\n");
+// An answer: its fields, names and values in turns, an empty line, and the body.
+export function answer(status, text) {
   const headers = {};
-  for (let at = 0; at + 1 < lines.length; at += 2) {
-    const [name, value] = [lines[at], lines[at + 1]];
+  let at = 0;
+  while (text[at] !== "\n") {
+    const middle = text.indexOf("\n", at);
+    const end = text.indexOf("\n", middle + 1);
+    const name = text.slice(at, middle);
+    const value = text.slice(middle + 1, end);
     headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+    at = end + 1;
   }
   // The platform takes no body with 204, not even an empty one.
-  return new Response(body === "" ? null : body, { status, headers });
+  return new Response(text.slice(at + 1) || null, { status, headers });
 }

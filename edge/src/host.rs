@@ -11,7 +11,7 @@ extern "C" {
     fn head_of(request: &web_sys::Request) -> String;
 
     #[wasm_bindgen(catch)]
-    fn answer(status: u16, fields: &str, body: &str) -> Result<web_sys::Response, JsValue>;
+    fn answer(status: u16, text: &str) -> Result<web_sys::Response, JsValue>;
 }
 
 /// A head as the platform shows it.
@@ -38,8 +38,11 @@ impl Head {
 
 /// A refusal, byte for byte as every host gives it.
 pub(crate) fn response(reply: &Reply) -> Result<web_sys::Response, JsValue> {
-    let fields: Vec<_> =
-        reply.headers.iter().flat_map(|(name, value)| [name.as_str(), value]).collect();
-    let body = std::str::from_utf8(&reply.body).map_err(|_| "a refusal is not text")?;
-    answer(reply.status.as_u16(), &fields.join("\n"), body)
+    let mut text = String::with_capacity(512);
+    for (name, value) in &reply.headers {
+        text.extend([name.as_str(), "\n", value, "\n"]);
+    }
+    text.push('\n');
+    text.push_str(std::str::from_utf8(&reply.body).map_err(|_| "a refusal is not text")?);
+    answer(reply.status.as_u16(), &text)
 }
