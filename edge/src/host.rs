@@ -40,6 +40,9 @@ impl Head {
 pub(crate) fn response(reply: &Reply) -> Result<web_sys::Response, JsValue> {
     let mut text = String::with_capacity(512);
     for (name, value) in &reply.headers {
+        if value.contains('\n') {
+            return Err("a field of a refusal holds the end of a line".into());
+        }
         text.extend([name.as_str(), "\n", value, "\n"]);
     }
     text.push('\n');

@@ -1,6 +1,7 @@
 //! The Worker on a real workerd, where vectors do not reach: what is remembered across a restart, bodies that
 //! break off, and policy that changes or goes away.
 
+mod flood;
 mod node;
 mod rotation;
 
@@ -8,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use conformance::client::{self, Answer};
 use conformance::clock::SetClock;
-use conformance::flood::{self, Flood, resident_kib};
 use conformance::keys;
 use conformance::vectors::{Moment, Request, named, policy};
 use conformance::workerd::{Options, Source, Workerd};
@@ -146,39 +146,6 @@ async fn a_clock_that_jumps_by_an_hour_makes_no_signature_good_twice() {
         while node.pop().is_some() {}
     }
     assert_eq!(send(&workerd, &signed()).await.status, 200);
-}
-
-/// How many seconds a flood lasts, if nobody says.
-const FLOOD: u64 = 6;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_junk_costs_bounded_memory_and_others_are_served() {
-    let (source, node) = (Source::of_vectors("default").await, Node::listen().await);
-    // Without a queue: here that is one HTTP request for each event, to this very process, and it does not
-    // keep up.
-    let options = Options { queue: false, ..Options::new(node.address, &source) };
-    let workerd = Workerd::start(options).await;
-    let good = named("a PNG").request();
-    assert_eq!(send(&workerd, &good).await.status, 200);
-    let before = resident_kib(workerd.pid());
-    let (address, junk) = (workerd.address, Workerd::through_cloudflare(&flood::junk()));
-    let flood = Flood::begin(&junk, move || TcpStream::connect(address));
-    let (began, mut served) = (Instant::now(), 1);
-    while began.elapsed() < flood::lasts(FLOOD) {
-        assert_eq!(send(&workerd, &good).await.status, 200, "a good request during the flood");
-        served += 1;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let growth = resident_kib(workerd.pid()).saturating_sub(before);
-    let (refused, took) = flood.end().await;
-    #[expect(clippy::print_stdout, reason = "the rate is worth seeing")]
-    {
-        println!("{refused} requests of junk in {took:?}, {growth} KiB more, {served} served");
-    }
-    assert!(refused / took.as_secs().max(1) > 500, "only {refused} in {took:?}: no flood");
-    assert!(growth < 256 * 1024, "{growth} KiB more after {refused} requests of junk");
-    let seen = std::iter::from_fn(|| node.pop()).count();
-    assert_eq!(seen, served, "the node saw nothing of the junk");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A queue's other end: collects what the Worker tells of each request.
+//! A queue's other end: collects what the Worker tells of requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -35,8 +35,10 @@ impl Events {
             async move {
                 let body =
                     request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
-                let event = serde_json::from_slice(&body.unwrap_or_default());
-                log.lock().expect("a lock").push(event.expect("an event is JSON"));
+                let body = body.unwrap_or_default();
+                let lines = body.split(|&byte| byte == b'\n').map(serde_json::from_slice);
+                let messages: Result<Vec<Value>, _> = lines.collect();
+                log.lock().expect("a lock").extend(messages.expect("a message is JSON"));
                 Response::new(Full::default())
             }
         })
