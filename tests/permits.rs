@@ -79,6 +79,29 @@ async fn a_bad_end_that_no_gate_saw_is_refused_undecoded_with_a_gates_answer() {
     assert_eq!(node.inferences().await, 0);
 }
 
+/// Whether it is the permit that is missing, or room for its body: a gate elsewhere passes on what is answered.
+#[tokio::test]
+async fn a_client_that_is_refused_while_it_sends_gets_its_answer_and_keeps_its_connection() {
+    let home = Home::default();
+    let mut gate = Gate::new(&home, "edge-1");
+    let small = ["--upload-total", "24MiB", "--upload-share-per-key", "1/2"];
+    let arguments = [&["--gate", "external", "--gates", "edge-1"], small.as_slice()].concat();
+    let node = Node::start(&home, &arguments).await;
+    gate.body = vec![0; 13_000_000];
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    for _ in 0..4 {
+        let permit = gate.permit(|_| {});
+        let without = (gate.request(&[]), 401, "permit-missing");
+        let too_long = (gate.request(&[&permit]), 429, "uploads-of-key");
+        for (request, status, expected) in [without, too_long] {
+            stream.write_all(&client::head_bytes(&request)).await.unwrap();
+            stream.write_all(&request.body).await.expect("the whole body is taken");
+            let answer = client::read_answer(&mut stream).await.unwrap();
+            assert_eq!(code(&answer), (status, expected.to_owned()));
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_a_fresh_permit_for_exactly_this_request_is_accepted() {
     let home = Home::default();

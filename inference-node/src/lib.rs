@@ -17,6 +17,7 @@ pub mod engine;
 pub mod holder;
 pub mod image;
 pub mod keys;
+pub mod lingering;
 pub mod metrics;
 pub mod models;
 pub mod private_file;

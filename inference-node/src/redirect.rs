@@ -5,19 +5,20 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tower::{Service, service_fn};
+
+use crate::lingering::RequestBody;
 
 /// Sends every request to `authority`, whatever host it names: a foreign one must not be made to
 /// look like ours.
 pub fn service(
     authority: &str,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send
 + 'static {
     let authority: std::sync::Arc<str> = authority.into();
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |request: Request<RequestBody>| {
         let target = request.uri().path_and_query().map(PathAndQuery::as_str);
         let answer = answer(&authority, target.unwrap_or_default());
         async move { Ok(answer) }

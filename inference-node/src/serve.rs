@@ -27,6 +27,7 @@ use crate::config::{self, Config, EMBEDDED_GATE};
 use crate::engine::EngineError;
 use crate::image::pool::Pool;
 use crate::keys::{Publisher, Snapshots, Store, StoreError};
+use crate::lingering::RequestBody;
 use crate::metrics::{Metrics, Watched, process};
 use crate::models::background::LoadError as ModelLoadError;
 use crate::models::layers::NoDevice;
@@ -243,7 +244,7 @@ fn spawn<S>(
     stopped: watch::Receiver<bool>,
 ) -> tokio::task::JoinHandle<()>
 where
-    S: Service<Request<hyper::body::Incoming>, Response = Response<Body>, Error = Infallible>
+    S: Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
         + 'static,

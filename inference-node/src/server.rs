@@ -18,6 +18,7 @@ use tower::{Service, ServiceExt as _};
 
 use filter_wasmtime::Peer;
 
+use crate::lingering::{Allowance, Lingering, RequestBody};
 use crate::tls::Acceptor;
 
 /// The most connections of one listener; more wait in the system's queue.
@@ -44,7 +45,7 @@ pub struct Listener {
 /// Serves `service` on `listener` until `stop`, then closes idle connections and finishes the rest.
 pub async fn serve<S, B>(listener: Listener, service: S, mut stop: watch::Receiver<bool>)
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
         + Clone
         + Send
         + 'static,
@@ -56,6 +57,7 @@ where
     let builder = Arc::new(builder());
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let lingering = Allowance::default();
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let (stream, peer) = tokio::select! {
@@ -72,15 +74,15 @@ where
         };
         // Small answers must not wait for more.
         let _ = stream.set_nodelay(true);
-        let (builder, service, watcher) =
-            (Arc::clone(&builder), service.clone(), graceful.watcher());
+        let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
+        let service = of_client(peer, lingering.clone(), service.clone());
         let tls = listener.tls.clone();
         tokio::spawn(async move {
             let ended = match tls {
-                None => watcher.watch(connection(&builder, stream, peer, service)).await,
+                None => watcher.watch(connection(&builder, stream, service)).await,
                 // In a task of its own, so that a slow handshake keeps nobody waiting.
                 Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => watcher.watch(connection(&builder, stream, peer, service)).await,
+                    Ok(stream) => watcher.watch(connection(&builder, stream, service)).await,
                     Err(error) => Err(error.into()),
                 },
             };
@@ -116,10 +118,27 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
+/// A service that is told whose a request is, and that may leave a body unread.
+fn of_client<S>(
+    peer: SocketAddr,
+    lingering: Allowance,
+    service: S,
+) -> impl Service<Request<Incoming>, Response = S::Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static
+where
+    S: Service<Request<RequestBody>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    service.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        Lingering::wrap(request, lingering.clone())
+    })
+}
+
 fn connection<I, S, B>(
     builder: &Builder<TokioExecutor>,
     stream: I,
-    peer: SocketAddr,
     service: S,
 ) -> impl hyper_util::server::graceful::GracefulConnection<
     Error = Box<dyn std::error::Error + Send + Sync>,
@@ -136,10 +155,6 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let service = service.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        request
-    });
     builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
         .into_owned()

@@ -54,7 +54,6 @@ mod exchange;
 mod gate;
 mod head;
 mod held;
-mod leftover;
 mod log;
 mod metrics;
 mod module;

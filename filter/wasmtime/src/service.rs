@@ -14,7 +14,6 @@ use crate::BoxError;
 use crate::body::{GatedBody, ReplyBody};
 use crate::exchange::{Exchange, Judgement};
 use crate::gate::Core;
-use crate::leftover::Leftover;
 use crate::stream::Stream;
 use crate::upload::{Clock, Upload};
 
@@ -67,19 +66,15 @@ where
     let clock = Clock::start(core.body_idle, core.body_deadline);
     let (mut parts, body) = request.into_parts();
     let ended = body.is_end_stream();
-    let leftover = Leftover::of(parts.version, &parts.headers);
 
     // The head.
     let (exchange, judgement) = match Exchange::open(&core, Stream::new(&mut parts), ended) {
         Ok(opened) => opened,
-        Err(answer) => {
-            leftover.discard(body);
-            return Ok((*answer).map(ReplyBody::own));
-        }
+        Err(answer) => return Ok((*answer).map(ReplyBody::own)),
     };
 
     // The prefix of the body, for as long as the filter holds the head back.
-    let mut upload = Upload::new(Arc::clone(&exchange), body, ended, clock, leftover);
+    let mut upload = Upload::new(Arc::clone(&exchange), body, ended, clock);
     let released = match judgement {
         Judgement::Release(bytes) => Ok(bytes),
         Judgement::Hold => {

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http_body::Body;
+use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::BoxError;
 use crate::exchange::{Exchange, Judgement};
-use crate::leftover::Leftover;
 use crate::verdict::Abort;
 
 /// The most bytes the filter is shown at once, so that the work of one call is bounded.
@@ -27,22 +26,15 @@ pub(crate) struct Upload {
     unseen: Bytes,
     ended: bool,
     clock: Clock,
-    leftover: Leftover,
 }
 
 impl Upload {
-    pub(crate) fn new<B>(
-        exchange: Arc<Exchange>,
-        client: B,
-        ended: bool,
-        clock: Clock,
-        leftover: Leftover,
-    ) -> Self
+    pub(crate) fn new<B>(exchange: Arc<Exchange>, client: B, ended: bool, clock: Clock) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let client = client.map_err(Into::into).boxed_unsync();
-        Self { exchange, client, unseen: Bytes::new(), ended, clock, leftover }
+        Self { exchange, client, unseen: Bytes::new(), ended, clock }
     }
 
     /// Whether the filter has seen and let go the end of the body.
@@ -101,13 +93,6 @@ impl Upload {
         let chunk = self.unseen.split_to(self.unseen.remaining().min(CHUNK_BYTES));
         let end = self.unseen.is_empty() && self.client.is_end_stream();
         Poll::Ready(Ok((chunk, end)))
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        let none = Empty::new().map_err(|never| match never {}).boxed_unsync();
-        self.leftover.discard(std::mem::replace(&mut self.client, none));
     }
 }
 

@@ -10,13 +10,13 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use filter::{Policy, permit};
 use filter_wasmtime::{GateService, Outcome, Verdict};
-use hyper::body::Incoming;
 use tower::{Service, ServiceExt as _, service_fn};
 
 use super::error::{ApiError, Code};
 use super::refusal_lines::{Line, RefusalLines};
 use super::security_headers;
 use super::stages::Stages;
+use crate::lingering::RequestBody;
 use crate::metrics::Metrics;
 use crate::shutdown::Drain;
 use crate::traces::{Happened, Tracer};
@@ -52,7 +52,7 @@ struct Begun {
 pub fn behind_gate(
     log: RequestLog,
     gate: GateService<Router>,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send
 + 'static {
@@ -66,7 +66,7 @@ pub fn behind_gate(
 pub fn alone(
     log: RequestLog,
     routes: Router,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send
 + 'static {
@@ -77,15 +77,15 @@ fn wrap<F, R>(
     log: RequestLog,
     draining: fn() -> Response<Body>,
     pass: F,
-) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send
 + 'static
 where
-    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Request<RequestBody>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<Response<Body>, Infallible>> + Send,
 {
-    service_fn(move |request: Request<Incoming>| {
+    service_fn(move |request: Request<RequestBody>| {
         let (log, pass) = (log.clone(), pass.clone());
         async move {
             let begun = log.begin(&request);
@@ -102,7 +102,7 @@ where
 }
 
 impl RequestLog {
-    fn begin(&self, request: &Request<Incoming>) -> Begun {
+    fn begin(&self, request: &Request<RequestBody>) -> Begun {
         let (method, path) = (request.method().as_str(), request.uri().path());
         let route = self.policy.route(method, path).map_or("none", |route| route.name.as_str());
         let traceparent = self.tracer.as_ref().and_then(|_| {
