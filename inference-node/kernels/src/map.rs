@@ -117,6 +117,31 @@ pub fn columns(map: Map<'_>, image: usize, first: usize, output: &mut [f32]) {
     }
 }
 
+/// Writes the whole of `output`: the bands of a map, one below the other. Each but the first begins with one row that is
+/// left out.
+///
+/// # Panics
+/// If the bands differ in more than their height, or if `output` is not as long as they are.
+pub fn stack(bands: &[Map<'_>], output: &mut [f32]) {
+    let Some(first) = bands.first() else { return };
+    let Shape { batch, width, .. } = first.shape();
+    let (planes, row_len) = (batch * first.shape().blocks(), width * LANES);
+    let height = bands.iter().map(|band| band.shape().height).sum::<usize>() + 1 - bands.len();
+    assert_eq!(output.len(), planes * height * row_len, "{height} rows of {:?}", first.shape());
+    for (plane, mut below) in output.chunks_exact_mut(height * row_len).enumerate() {
+        for (number, band) in bands.iter().enumerate() {
+            let shape = band.shape();
+            let expected = Shape { height: shape.height, ..first.shape() };
+            assert_eq!(shape, expected, "bands of one map");
+            let rows = &band.values()[plane * shape.block_len()..][..shape.block_len()];
+            let rows = if number == 0 { rows } else { &rows[row_len..] };
+            let (here, rest) = below.split_at_mut(rows.len());
+            here.copy_from_slice(rows);
+            below = rest;
+        }
+    }
+}
+
 /// The reverse of [`block`].
 ///
 /// # Panics
@@ -179,5 +204,23 @@ mod tests {
         let expected: Vec<f32> =
             planar[170..].chunks(5).flat_map(|row| row[3..].to_vec()).collect();
         assert_eq!(back, expected);
+    }
+
+    #[test]
+    fn a_map_in_bands_is_whole_again() {
+        let shape = Shape { batch: 2, channels: 17, height: 5, width: 3 };
+        let whole: Vec<f32> =
+            (0..u16::try_from(shape.blocked_len()).unwrap()).map(f32::from).collect();
+        // Each begins with the row that the one above ends with.
+        let bands = [(0, 2), (1, 3), (3, 2)].map(|(first, height)| {
+            let part = Shape { height, ..shape };
+            let planes = whole.chunks_exact(shape.block_len());
+            let rows = planes.flat_map(|plane| plane[first * 48..][..part.block_len()].to_vec());
+            (part, rows.collect::<Vec<f32>>())
+        });
+        let bands: Vec<_> = bands.iter().map(|(shape, rows)| Map::new(*shape, rows)).collect();
+        let mut output = vec![f32::NAN; whole.len()];
+        stack(&bands, &mut output);
+        assert_eq!(output, whole);
     }
 }

@@ -1,15 +1,51 @@
-//! The inverted residual block of [MobileNetV3](https://arxiv.org/abs/1905.02244).
+//! [MobileNetV3](https://arxiv.org/abs/1905.02244), of inverted residual blocks: what detector and classifier begin with.
 
 use candle_core::Result;
 use candle_nn::VarBuilder;
 use kernels::{
     Kernel,
     channels::HardSigmoid,
-    conv::Activation::{self, None},
+    conv::Activation::{self, HardSwish, None},
 };
 
 use super::layers::{Convolution, DepthwiseConvolution, Excitation};
 use crate::models::layers::Blocked;
+
+/// Channels that leave the stem.
+const STEM: usize = 8;
+
+/// A stem that halves both sides, blocks, and a layer of 1x1.
+pub(super) struct Backbone {
+    pub(super) stem: Convolution,
+    pub(super) blocks: Vec<InvertedResidual>,
+    pub(super) last: Convolution,
+}
+
+impl Backbone {
+    /// One whose last layer has so many channels.
+    pub(super) fn new(
+        blocks: impl IntoIterator<Item = Block>,
+        last: usize,
+        kernel: Kernel,
+        weights: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        let convolution = |channels, size, stride, name| {
+            Convolution::new(channels, size, stride, HardSwish, kernel, &weights.pp(name))
+        };
+        let mut channels = STEM;
+        let blocks = blocks.into_iter().enumerate().map(|(number, block)| {
+            let weights = weights.pp(format!("blocks.{number}"));
+            let input = std::mem::replace(&mut channels, block.outer);
+            InvertedResidual::new(input, &block, kernel, &weights)
+        });
+        let blocks = blocks.collect::<Result<_>>()?;
+        Ok(Self {
+            stem: convolution((3, STEM), 3, (2, 2), "stem")?,
+            blocks,
+            last: convolution((channels, last), 1, (1, 1), "last")?,
+        })
+    }
+}
 
 /// What sets one block apart.
 pub(super) struct Block {

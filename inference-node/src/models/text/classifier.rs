@@ -8,8 +8,8 @@ use candle_nn::{Linear, Module, VarBuilder, linear, ops::softmax_last_dim};
 use kernels::conv::Activation::{self, HardSwish, Relu};
 
 use super::{
-    blocks::{Block, InvertedResidual},
-    layers::{Convolution, means},
+    blocks::{Backbone, Block},
+    layers::means,
 };
 use crate::models::layers::Workplace;
 
@@ -34,9 +34,7 @@ const LAST: usize = 200;
 
 /// The network.
 pub struct Classifier {
-    stem: Convolution,
-    blocks: Vec<InvertedResidual>,
-    last: Convolution,
+    backbone: Backbone,
     head: Linear,
     place: Workplace,
 }
@@ -48,32 +46,16 @@ impl Classifier {
         reason = "as every candle network takes its VarBuilder"
     )]
     pub fn new(place: &Workplace, weights: VarBuilder<'_>) -> Result<Self> {
-        let kernel = place.compute().kernel;
-        let mut channels = 8;
-        let mut blocks = Vec::with_capacity(BLOCKS.len());
-        for (number, (size, inner, outer, activation, is_gated, rows)) in
-            BLOCKS.into_iter().enumerate()
-        {
-            let block = Block { size, inner, outer, activation, is_gated, stride: (rows, 1) };
-            blocks.push(InvertedResidual::new(
-                channels,
-                &block,
-                kernel,
-                &weights.pp(format!("blocks.{number}")),
-            )?);
-            channels = outer;
-        }
+        let blocks = BLOCKS.map(|(size, inner, outer, activation, is_gated, rows)| Block {
+            size,
+            inner,
+            outer,
+            activation,
+            is_gated,
+            stride: (rows, 1),
+        });
         Ok(Self {
-            stem: Convolution::new((3, 8), 3, (2, 2), HardSwish, kernel, &weights.pp("stem"))?,
-            blocks,
-            last: Convolution::new(
-                (channels, LAST),
-                1,
-                (1, 1),
-                HardSwish,
-                kernel,
-                &weights.pp("last"),
-            )?,
+            backbone: Backbone::new(blocks, LAST, place.compute().kernel, &weights)?,
             head: linear(LAST, 2, weights.pp("head"))?,
             place: place.clone(),
         })
@@ -81,11 +63,12 @@ impl Classifier {
 
     /// How likely each line stands upright, and how likely on its head: `[B, 3, 48, 192] -> [B, 2]`.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let mut map = self.stem.forward(&self.place.blocked(input)?)?;
-        for block in &self.blocks {
+        let Backbone { stem, blocks, last } = &self.backbone;
+        let mut map = stem.forward(&self.place.blocked(input)?)?;
+        for block in blocks {
             map = block.forward(&map)?;
         }
-        let means = means(&self.last.forward(&map)?.max_pool()?)?;
+        let means = means(&last.forward(&map)?.max_pool()?)?;
         let batch = means.shape().batch;
         let means = means.to_tensor()?.reshape((batch, ()))?.narrow(1, 0, LAST)?;
         softmax_last_dim(&self.head.forward(&means)?)

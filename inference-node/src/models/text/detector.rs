@@ -13,7 +13,7 @@ use kernels::{
 };
 
 use super::{
-    blocks::{Block, InvertedResidual},
+    blocks::{Backbone, Block},
     layers::{Convolution, Excitation, add_doubled, concat, spread_4x4, values},
 };
 use crate::models::layers::{Blocked, Workplace};
@@ -81,9 +81,7 @@ impl Gated {
 
 /// The network.
 pub struct Detector {
-    stem: Convolution,
-    blocks: Vec<InvertedResidual>,
-    last: Convolution,
+    backbone: Backbone,
     lateral: [Gated; 4],
     smooth: [Gated; 4],
     head: Convolution,
@@ -99,19 +97,14 @@ impl Detector {
     )]
     pub fn new(place: &Workplace, weights: VarBuilder<'_>) -> Result<Self> {
         let kernel = place.compute().kernel;
-        let mut channels = 8;
-        let mut blocks = Vec::with_capacity(BLOCKS.len());
-        for (number, (size, inner, outer, activation, stride)) in BLOCKS.into_iter().enumerate() {
-            let block =
-                Block { size, inner, outer, activation, is_gated: false, stride: (stride, stride) };
-            blocks.push(InvertedResidual::new(
-                channels,
-                &block,
-                kernel,
-                &weights.pp(format!("blocks.{number}")),
-            )?);
-            channels = outer;
-        }
+        let blocks = BLOCKS.map(|(size, inner, outer, activation, stride)| Block {
+            size,
+            inner,
+            outer,
+            activation,
+            is_gated: false,
+            stride: (stride, stride),
+        });
         let lateral = |level: usize, channels| {
             Gated::new((channels, PYRAMID), 1, kernel, &weights.pp(format!("lateral.{level}")))
         };
@@ -120,16 +113,7 @@ impl Detector {
         };
         let [second, third, fourth] = LEVELS.map(|(_, channels)| channels);
         Ok(Self {
-            stem: Convolution::new((3, 8), 3, (2, 2), HardSwish, kernel, &weights.pp("stem"))?,
-            blocks,
-            last: Convolution::new(
-                (channels, LAST),
-                1,
-                (1, 1),
-                HardSwish,
-                kernel,
-                &weights.pp("last"),
-            )?,
+            backbone: Backbone::new(blocks, LAST, kernel, &weights)?,
             lateral: [
                 lateral(0, second)?,
                 lateral(1, third)?,
@@ -152,30 +136,49 @@ impl Detector {
 
     /// How likely each pixel is text: `[B, 3, H, W] -> [B, 1, H, W]`, where `H` and `W` are multiples of [`MULTIPLE`].
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        // Down: maps of 1/4, 1/8, 1/16 and 1/32 of the size leave for the pyramid.
-        let mut map = self.stem.forward(&self.place.blocked(input)?)?;
+        // What is not needed any more is dropped at once: of a page, each of these maps takes tens of mebibytes.
+        let levels = self.levels(input)?;
+        let fused = self.fused(levels)?;
+        let head = self.head.forward(&fused)?;
+        drop(fused);
+        let quarters = self.up[0].forward(&head)?;
+        drop(head);
+        spread_4x4(&self.up[1].forward(&quarters)?)
+    }
+
+    /// Down: the maps of 1/4, 1/8, 1/16 and 1/32 of the size, which leave for the pyramid.
+    fn levels(&self, input: &Tensor) -> Result<Vec<Blocked>> {
+        let Backbone { stem, blocks, last } = &self.backbone;
+        let mut map = stem.forward_in_bands(input, &self.place)?;
         let mut levels = Vec::with_capacity(4);
-        for (number, block) in self.blocks.iter().enumerate() {
+        for (number, block) in blocks.iter().enumerate() {
             map = block.forward(&map)?;
             if LEVELS.iter().any(|(after, _)| *after == number) {
                 levels.push(map.clone());
             }
         }
-        levels.push(self.last.forward(&map)?);
+        levels.push(last.forward(&map)?);
+        Ok(levels)
+    }
 
-        // Up again: each level takes what the smaller ones have seen.
-        let mut above = self.lateral[3].forward(&levels[3])?;
-        let mut smoothed = vec![self.smooth[3].forward(&above)?];
-        for level in (0..3).rev() {
-            above = add_doubled(&self.lateral[level].forward(&levels[level])?, &above)?;
-            smoothed.push(self.smooth[level].forward(&above)?);
+    /// Up again: each level takes what the smaller ones have seen. 96 channels at a quarter of the size.
+    fn fused(&self, levels: Vec<Blocked>) -> Result<Blocked> {
+        let mut smoothed = Vec::with_capacity(4);
+        let mut above: Option<Blocked> = Option::None;
+        for (number, level) in levels.into_iter().enumerate().rev() {
+            let lateral = self.lateral[number].forward(&level)?;
+            let map = match above {
+                Some(above) => add_doubled(&lateral, &above)?,
+                Option::None => lateral,
+            };
+            smoothed.push(self.smooth[number].forward(&map)?);
+            above = Some(map);
         }
+        drop(above);
         let [smallest, smaller, larger, largest] = &smoothed[..] else {
             unreachable!("four levels")
         };
-        let fused = concat([smallest, smaller, larger, largest])?; // 96 channels at a quarter of the size
-        let head = self.head.forward(&fused)?;
-        spread_4x4(&self.up[1].forward(&self.up[0].forward(&head)?)?)
+        concat([smallest, smaller, larger, largest])
     }
 }
 

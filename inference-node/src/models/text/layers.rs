@@ -13,7 +13,10 @@ use kernels::{
     recurrent::Lstm,
 };
 
-use crate::models::layers::{Blocked, with_all};
+use crate::models::layers::{Blocked, Workplace, with_all};
+
+/// Rows of a band.
+const BAND: usize = 32;
 
 /// A dense convolution, also one of 1x1.
 pub(super) struct Convolution(Conv);
@@ -69,6 +72,24 @@ impl Convolution {
     pub(super) fn forward(&self, input: &Blocked) -> Result<Blocked> {
         input.make(self.0.output_shape(input.shape()), "convolution", |input, output| {
             self.0.run(&[input], None, output);
+        })
+    }
+
+    /// The same of the planes of an image, as a stem: of 3x3 with stride 2. It goes through in bands of rows, for in
+    /// blocks a page's three channels would take more memory than any other map of it.
+    pub(super) fn forward_in_bands(&self, image: &Tensor, place: &Workplace) -> Result<Blocked> {
+        let rows = image.dim(2)? / 2;
+        let bands = (0..rows).step_by(BAND).map(|first| {
+            // The row above is not right, since it misses what is above itself, and is left out again.
+            let above = first.saturating_sub(1);
+            let count = BAND.min(rows - first) + first - above;
+            self.forward(&place.blocked(&image.narrow(2, 2 * above, 2 * count)?)?)
+        });
+        let bands = bands.collect::<Result<Vec<_>>>()?;
+        let Some(widest) = bands.first() else { candle_core::bail!("an image without rows") };
+        let shape = Shape { height: rows, ..widest.shape() };
+        with_all(&bands.iter().collect::<Vec<_>>(), &mut |maps| {
+            widest.make(shape, "stack", |_, output| map::stack(maps, output))
         })
     }
 
@@ -194,4 +215,31 @@ pub(super) fn spread_4x4(input: &Blocked) -> Result<Tensor> {
 /// The values of a small tensor, copied.
 pub(super) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use candle_nn::VarMap;
+
+    use super::*;
+    use crate::models::layers::Compute;
+
+    #[test]
+    fn bands_of_an_image_give_what_the_whole_gives() {
+        let place = Workplace::new(&Compute::cpu());
+        let kernel = place.compute().kernel;
+        let parameters = VarMap::new();
+        let weights = VarBuilder::from_varmap(&parameters, candle_core::DType::F32, &Device::Cpu);
+        let stem =
+            Convolution::new((3, 8), 3, (2, 2), Activation::HardSwish, kernel, &weights).unwrap();
+        for height in [2, 2 * BAND, 2 * BAND + 2, 6 * BAND - 2] {
+            let image = Tensor::rand(-1_f32, 1.0, (2, 3, height, 10), &Device::Cpu).unwrap();
+            let expected = stem.forward(&place.blocked(&image).unwrap()).unwrap();
+            let got = stem.forward_in_bands(&image, &place).unwrap();
+            assert_eq!(got.shape(), expected.shape());
+            let bits = |map: &Blocked| values(&map.to_tensor().unwrap()).unwrap();
+            assert_eq!(bits(&got), bits(&expected), "{height} rows");
+        }
+    }
 }
