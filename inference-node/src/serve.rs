@@ -78,7 +78,7 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A listener cannot speak TLS.
+    /// A listener, or what asks the collector, cannot speak TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// What several nodes share cannot be used.
@@ -129,7 +129,7 @@ async fn run(config: &Config, provisions: &Provisions) -> Result<(), ServeError>
     let (operator_tls, operator_renewal) = acceptor("operator_tls", config.operator_tls.as_ref())?;
     let renewals = Arc::new(Renewals::default());
     let (stop, stopped) = watch::channel(false);
-    let (tracer, last_traces) = tracer(config, &stopped).unzip();
+    let (tracer, last_traces) = tracer(config, &stopped)?.unzip();
     let shared = shared(config).await?;
     let publisher = Arc::new(Publisher::open(
         &config.data,
@@ -275,9 +275,9 @@ fn acceptor(
 fn tracer(
     config: &Config,
     stopped: &watch::Receiver<bool>,
-) -> Option<(Tracer, tokio::task::JoinHandle<()>)> {
-    let otlp = config.otlp.as_ref()?;
-    Some(Tracer::start(otlp, &config.listen.to_string(), stopped.clone()))
+) -> Result<Option<(Tracer, tokio::task::JoinHandle<()>)>, TlsError> {
+    let start = |otlp| Tracer::start(otlp, &config.listen.to_string(), stopped.clone());
+    config.otlp.as_ref().map(start).transpose()
 }
 
 /// How long after its head a request may be recorded as used.

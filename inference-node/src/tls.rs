@@ -1,8 +1,10 @@
 //! TLS on a listener: its certificate, its key, and which clients it knows.
 //!
-//! Versions 1.2 and 1.3 with *ring*. The files are read again when they change ([`renewal`]).
+//! Versions 1.2 and 1.3 with *ring*. The files are read again when they change ([`renewal`]). The other way round is
+//! [`outward`].
 
 pub mod development;
+pub mod outward;
 pub mod renewal;
 
 use std::fs;
@@ -59,6 +61,14 @@ pub enum TlsError {
         /// What should be in it.
         expected: &'static str,
     },
+    /// No authority is trusted.
+    #[error(
+        "{setting}: the system trusts no certificates that could be read: expected a file of them"
+    )]
+    NoAuthorities {
+        /// The setting that would name some.
+        setting: String,
+    },
     /// Certificate and key are not usable, or not of each other.
     #[error("{setting}: {}: {problem}", path.display())]
     Unusable {
@@ -108,10 +118,7 @@ fn read(table: &str, tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let setting = format!("{table}.client_ca");
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(setting.clone(), path)? {
-                roots.add(certificate).map_err(unusable(setting.clone(), path))?;
-            }
+            let roots = authorities(&setting, path)?;
             let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
                 .build()
                 .map_err(unusable::<VerifierBuilderError>(setting, path))?;
@@ -122,6 +129,15 @@ fn read(table: &str, tls: &config::Tls) -> Result<TlsAcceptor, TlsError> {
         builder.with_single_cert(chain, key).map_err(unusable(format!("{table}.key"), &tls.key))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config).into())
+}
+
+/// Whom a file trusts to sign certificates.
+fn authorities(setting: &str, path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(setting.to_owned(), path)? {
+        roots.add(certificate).map_err(unusable(setting.to_owned(), path))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(setting: String, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

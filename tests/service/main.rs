@@ -1,6 +1,7 @@
 //! The node as a service: certificates that change, plain HTTP that is sent on, and what can be seen of it.
 
 mod certificates;
+mod collector;
 mod dashboard;
 mod process;
 mod redirect;

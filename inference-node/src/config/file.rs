@@ -129,6 +129,7 @@ pub(super) struct Redirect {
 #[serde(deny_unknown_fields)]
 pub(super) struct Otlp {
     pub(super) endpoint: Option<String>,
+    pub(super) ca: Option<PathBuf>,
     pub(super) sample: Option<Share>,
 }
 
@@ -146,6 +147,7 @@ pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
         &mut file.models,
         &mut file.shared.redis_file,
         &mut file.shared.ca,
+        &mut file.otlp.ca,
         &mut file.tls.certificate,
         &mut file.tls.key,
         &mut file.tls.client_ca,

@@ -183,6 +183,9 @@ pub struct ServeFlags {
     /// The collector that traces are sent to over OTLP, as `http://127.0.0.1:4318` [default: none]
     #[arg(long, env = "LUNETTE_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+    /// The certificates that sign that of the collector [default: the system's]
+    #[arg(long, env = "LUNETTE_OTLP_CA", value_name = "FILE")]
+    pub otlp_ca: Option<PathBuf>,
     /// How many requests are traced, where no caller has decided [default: 1/1]
     #[arg(long, env = "LUNETTE_OTLP_SAMPLE", value_name = "FRACTION")]
     pub otlp_sample: Option<Share>,

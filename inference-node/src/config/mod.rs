@@ -27,7 +27,7 @@ use crate::secrets::RootSecret;
 pub use arguments::argument_problem;
 pub use error::ConfigError;
 pub use flags::{CommonFlags, ServeFlags};
-pub use outward::{Otlp, Redirect};
+pub use outward::{Otlp, OtlpTls, Redirect};
 pub use shared::{RedisUrl, Shared, Tls};
 pub use units::{ByteRate, ByteSize, Malformed, Share, Span};
 

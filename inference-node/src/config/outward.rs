@@ -1,9 +1,11 @@
 //! Where plain HTTP is sent on to, and where traces go.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use axum::http::Uri;
 use axum::http::uri::Authority;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::check::require;
 use super::units::Share;
@@ -25,8 +27,19 @@ pub struct Otlp {
     pub authority: String,
     /// Where it takes traces.
     pub path: String,
+    /// Whom its certificate must name; plain HTTP without it.
+    pub tls: Option<OtlpTls>,
     /// How many requests are traced, where no caller has decided.
     pub sample: Share,
+}
+
+/// How the collector is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OtlpTls {
+    /// The name or address in its certificate.
+    pub name: ServerName<'static>,
+    /// The authorities in PEM of which one must have signed it, if not the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// The redirection, if it is set.
@@ -67,21 +80,31 @@ pub(super) fn otlp(serve: &ServeFlags, file: file::Otlp) -> Result<Option<Otlp>,
     let Some(endpoint) = serve.otlp_endpoint.clone().or(file.endpoint) else { return Ok(None) };
     let problem = || {
         let problem = format!(
-            "{endpoint:?}: expected a URL such as http://127.0.0.1:4318; TLS is for the collector to speak"
+            "{endpoint:?}: expected a URL such as http://127.0.0.1:4318 or https://collector.internal:4318"
         );
         ConfigError::setting("otlp.endpoint", problem)
     };
     let url: Uri = endpoint.parse().map_err(|_| problem())?;
-    let (scheme, authority) = (url.scheme_str(), url.authority());
-    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
-    let (Some("http"), Some(authority), None) = (scheme, authority, url.query()) else {
-        return Err(problem());
+    let authority = url.authority().filter(|authority| !authority.as_str().contains('@'));
+    let (Some(authority), None) = (authority, url.query()) else { return Err(problem()) };
+    let ca = serve.otlp_ca.clone().or(file.ca);
+    let (tls, port) = match url.scheme_str() {
+        // OTLP/HTTP has a port of its own.
+        Some("http") => (None, 4318),
+        Some("https") => {
+            let host = authority.host().trim_matches(['[', ']']).to_owned();
+            let name = ServerName::try_from(host).map_err(|_| problem())?;
+            (Some(OtlpTls { name, ca: ca.clone() }), 443)
+        }
+        _ => return Err(problem()),
     };
-    // OTLP/HTTP: 4318 is its port, and traces are below the endpoint.
+    require(ca.is_none() || tls.is_some(), "otlp.ca", || {
+        format!("{endpoint:?} speaks no TLS: expected an endpoint that begins with https://")
+    })?;
     let authority = match authority.port() {
         Some(_) => authority.to_string(),
-        None => format!("{authority}:4318"),
+        None => format!("{authority}:{port}"),
     };
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
-    Ok(Some(Otlp { authority, path, sample }))
+    Ok(Some(Otlp { authority, path, tls, sample }))
 }

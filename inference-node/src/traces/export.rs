@@ -11,13 +11,17 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use prost::Message as _;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::wire::{self, ExportTraceServiceRequest, ResourceSpans, Span};
 use super::{Counts, Happened};
 use crate::clock;
 use crate::config::Otlp;
+use crate::tls::{TlsError, outward};
 
 /// Requests of one batch at most.
 const BATCH: usize = 256;
@@ -31,12 +35,14 @@ pub(super) struct Exporter {
     /// `host:port` of the collector.
     authority: String,
     path: String,
+    /// Whom its certificate must name, and what asks it.
+    tls: Option<(ServerName<'static>, TlsConnector)>,
     resource: wire::Resource,
     counts: Arc<Counts>,
 }
 
 impl Exporter {
-    pub(super) fn new(otlp: &Otlp, instance: &str, counts: Arc<Counts>) -> Self {
+    pub(super) fn new(otlp: &Otlp, instance: &str, counts: Arc<Counts>) -> Result<Self, TlsError> {
         let attributes = vec![
             wire::text("service.name", "lunette"),
             wire::text("service.version", env!("CARGO_PKG_VERSION")),
@@ -44,7 +50,10 @@ impl Exporter {
         ];
         let resource = wire::Resource { attributes };
         let (authority, path) = (otlp.authority.clone(), otlp.path.clone());
-        Self { authority, path, resource, counts }
+        let tls = otlp.tls.as_ref().map(|tls| {
+            outward::connector("otlp.ca", tls.ca.as_deref()).map(|ask| (tls.name.clone(), ask))
+        });
+        Ok(Self { authority, path, tls: tls.transpose()?, resource, counts })
     }
 
     /// Sends what comes, until `stop`; then what has come.
@@ -92,6 +101,19 @@ impl Exporter {
 
     async fn send(&self, batch: &[Happened]) -> Result<(), Box<dyn Error + Send + Sync>> {
         let stream = TcpStream::connect(&self.authority).await?;
+        match &self.tls {
+            None => self.send_on(stream, batch).await,
+            Some((name, tls)) => {
+                self.send_on(tls.connect(name.clone(), stream).await?, batch).await
+            }
+        }
+    }
+
+    async fn send_on(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        batch: &[Happened],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let request = Request::post(&self.path)

@@ -1,7 +1,7 @@
 //! Traces: a span for each request, and one below it for each stage of its work, over OTLP.
 //!
-//! They are sent as protobuf over plain HTTP, to a collector that is near. Nothing waits for it: what
-//! does not fit in the queue, and what the collector does not take, is dropped and counted.
+//! They are sent as protobuf over HTTP, with or without TLS. Nothing waits for the collector: what does not
+//! fit in the queue, and what it does not take, is dropped and counted.
 
 pub mod context;
 mod export;
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use self::context::Context;
 use crate::clock;
 use crate::config::Otlp;
+use crate::tls::TlsError;
 
 /// Requests that may wait to be sent.
 const QUEUE: usize = 2048;
@@ -69,12 +70,12 @@ impl Tracer {
         otlp: &Otlp,
         instance: &str,
         stop: watch::Receiver<bool>,
-    ) -> (Self, JoinHandle<()>) {
+    ) -> Result<(Self, JoinHandle<()>), TlsError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());
-        let exporter = export::Exporter::new(otlp, instance, Arc::clone(&counts));
+        let exporter = export::Exporter::new(otlp, instance, Arc::clone(&counts))?;
         let task = tokio::spawn(exporter.run(waiting, stop));
-        (Self { queue, counts, recorded_below: otlp.sample.part_of(u64::MAX) }, task)
+        Ok((Self { queue, counts, recorded_below: otlp.sample.part_of(u64::MAX) }, task))
     }
 
     /// Where a request belongs, by its `traceparent` or its own id; `None` if it is not recorded.

@@ -293,19 +293,25 @@ fn a_certificate_of_its_own_is_for_development_alone() {
 }
 
 #[test]
-fn traces_go_to_a_collector_over_plain_http() {
+fn traces_go_to_a_collector_whose_certificate_names_its_host() {
     let otlp = |url: &str| load(&format!("[otlp]\nendpoint = \"{url}\""));
-    for (url, authority, path) in [
-        ("http://127.0.0.1:4318", "127.0.0.1:4318", "/v1/traces"),
-        ("http://collector/", "collector:4318", "/v1/traces"),
-        ("http://collector:80/otlp", "collector:80", "/otlp/v1/traces"),
+    for (url, authority, path, name) in [
+        ("http://127.0.0.1:4318", "127.0.0.1:4318", "/v1/traces", None),
+        ("http://collector/", "collector:4318", "/v1/traces", None),
+        ("http://collector:80/otlp", "collector:80", "/otlp/v1/traces", None),
+        ("https://collector/otlp", "collector:443", "/otlp/v1/traces", Some("collector")),
+        ("https://[::1]:4318", "[::1]:4318", "/v1/traces", Some("::1")),
     ] {
         let otlp = otlp(url).unwrap().otlp.unwrap();
         assert_eq!((otlp.authority.as_str(), otlp.path.as_str()), (authority, path));
+        assert_eq!(otlp.tls.map(|tls| tls.name.to_str().into_owned()).as_deref(), name);
     }
-    for url in ["collector:4318", "https://collector", "http://me:pw@collector", "http://c/?a", ""]
-    {
+    for url in ["collector:4318", "https://a..b", "http://me:pw@collector", "http://c/?a", ""] {
         let problem = otlp(url).unwrap_err().to_string();
         assert!(problem.starts_with("otlp.endpoint: "), "{problem}");
     }
+    let ca = |url: &str| format!("[otlp]\nendpoint = \"{url}\"\nca = \"ca.pem\"");
+    let tls = load(&ca("https://collector")).unwrap().otlp.unwrap().tls.unwrap();
+    assert!(tls.ca.unwrap().ends_with("ca.pem"));
+    assert!(problem(&ca("http://collector")).starts_with("otlp.ca: "));
 }

@@ -1,6 +1,7 @@
-"""A collector of traces: takes OTLP over HTTP, reads it with the messages of opentelemetry-proto, and prints
-the port first, then each span as a line of JSON."""
+"""What a collector hands traces on to: takes OTLP over HTTP, reads it with the messages of opentelemetry-proto, and
+prints the port first, then each span as a line of JSON."""
 
+import gzip
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -14,6 +15,8 @@ def attributes(pairs) -> dict:
 class Collector(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
         good = self.path == "/v1/traces" and self.headers["Content-Type"] == "application/x-protobuf"
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             for scope in resource.scope_spans:
