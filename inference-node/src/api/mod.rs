@@ -8,7 +8,7 @@ mod blocking;
 mod codec;
 pub mod concurrent;
 pub mod error;
-mod faces;
+pub(crate) mod faces;
 mod ocr;
 pub mod operator;
 pub mod page;

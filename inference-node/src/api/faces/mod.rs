@@ -5,7 +5,7 @@
 
 mod colour;
 mod rapidocr;
-mod rembg;
+pub(crate) mod rembg;
 mod remove_bg;
 
 use std::sync::Arc;

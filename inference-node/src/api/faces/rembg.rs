@@ -3,6 +3,9 @@
 //! `extras` reaches into rembg's sessions and is not taken; `dc`, `vm` and the models that are not served
 //! here are not either. The policy says so before the node has to.
 
+use filter::Route;
+use filter::envelope::Field;
+
 use super::{colour, is_set};
 use crate::api::background::{Asked, Face, Order, write_picture};
 use crate::api::error::ApiError;
@@ -10,7 +13,21 @@ use crate::image::finish::Finish;
 use crate::models::background::matting::Thresholds;
 use crate::models::background::{Backdrop, Shape, Wanted};
 
+/// Where it is taken.
+const PATH: &str = "/api/remove";
+
 pub(super) const FACE: Face = Face { read, write: write_picture };
+
+/// Whether a policy lets clients of this route ask for alpha matting.
+pub(crate) fn takes_matting(route: &Route) -> bool {
+    let is_asked = |field: &Field| {
+        let may_be = |value: &String| is_set(Some(value));
+        field.name == "a" && (field.values.is_empty() || field.values.iter().any(may_be))
+    };
+    let fields = route.query.iter().flatten();
+    let fields = fields.chain(route.form.iter().flat_map(|form| &form.fields));
+    route.path == PATH && { fields }.any(is_asked)
+}
 
 fn read(asked: &Asked<'_>) -> Result<Order, ApiError> {
     let model = asked.model(asked.text("model")?)?;

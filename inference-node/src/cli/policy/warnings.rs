@@ -7,6 +7,7 @@ use filter::policy::{Mode as Verdicts, OnStoreFailure};
 use filter::signature::Scheme;
 use serde::Serialize;
 
+use crate::api::faces::rembg;
 use crate::clock;
 use crate::config::Mode;
 
@@ -63,6 +64,11 @@ pub(super) fn of(policy: &Policy, mode: Mode) -> Vec<Warning> {
         if route.scopes.is_empty() && !route.anonymous {
             let problem = "no scope is asked for: every valid key and token may use this route";
             warn(format!("routes[{index}].scopes"), problem.to_owned());
+        }
+        if route.weight == 1 && rembg::takes_matting(route) {
+            let problem = "with `a` a client asks for alpha matting, seconds of a processor for the price of \
+                           a cut-out: expected a greater weight";
+            warn(format!("routes[{index}].weight"), problem.to_owned());
         }
         if route.mode == Verdicts::Report {
             warn(format!("routes[{index}].mode"), format!("here {REPORTED}"));
@@ -139,6 +145,18 @@ mod tests {
             warned(|policy| policy["on_store_failure"] = json!("allow")),
             ["on_store_failure"]
         );
+        let matting = |weight: u32, values: &[&str]| {
+            paths(Mode::Development, |policy| {
+                let route = &mut policy["routes"][1];
+                route["weight"] = json!(weight);
+                let fields = route["query"].as_array_mut().unwrap();
+                let a = fields.iter_mut().find(|field| field["name"] == "a").unwrap();
+                a["values"] = json!(values);
+            })
+        };
+        assert_eq!(matting(1, &["false", "True"]), ["routes[1].weight"]);
+        assert_eq!(matting(20, &["false", "True"]), none);
+        assert_eq!(matting(1, &["false", "no"]), none);
         let report = json!({ "requests": 1, "window": "60s" });
         let reporting = paths(Mode::Development, |policy| {
             policy["report"] = report.clone();
