@@ -5,6 +5,7 @@
 //! process, memory its highest mark.
 
 mod generator;
+mod memory;
 pub(crate) mod overload;
 mod photo;
 mod server;
@@ -31,6 +32,7 @@ pub(crate) async fn rows(seconds: u64) -> io::Result<Vec<Row>> {
     for (model, aim) in [("u2netp", 2.5), ("u2net", 1.8)] {
         rows.extend(beside_rembg(model, aim, seconds).await?);
     }
+    rows.push(memory::row().await?);
     rows.push(overload::row(seconds).await?);
     Ok(rows)
 }

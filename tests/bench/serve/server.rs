@@ -40,18 +40,27 @@ pub(super) struct Ours {
 impl Ours {
     /// Starts `lunette serve` with one model for images and none for text, as the peer has, and without quotas.
     pub(super) async fn start(model: &str, more: &[&str]) -> Self {
+        Self::start_with(&[&["--model", model, "--text", "off"], more].concat()).await
+    }
+
+    /// Starts `lunette serve` without quotas.
+    pub(super) async fn start_with(more: &[&str]) -> Self {
         let home = Home::default();
         let file = home.path().with_extension("bench.json");
         fs::write(&file, policy().to_string()).expect("a file");
         let policy = file.to_str().expect("text");
-        let arguments = [&["--policy", policy, "--model", model, "--text", "off"], more].concat();
+        let arguments = [&["--policy", policy], more].concat();
         let log = home.path().with_extension("log");
         let node = Node::start_with_log(&home, &arguments, &log).await;
         Self { node, home }
     }
 
     pub(super) fn generator(&self, model: &str, photo: &Photo) -> Generator {
-        Generator::new(self.node.address, model, &photo.path, Some(self.home.development_key()))
+        Generator::new(self.node.address, model, &photo.path, Some(self.key()))
+    }
+
+    pub(super) fn key(&self) -> String {
+        self.home.development_key()
     }
 }
 
