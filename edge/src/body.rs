@@ -45,7 +45,7 @@ impl<'a> Body<'a> {
     /// The next piece; `None` at the end. If it is dropped before it is done, nothing is lost.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, JsValue> {
         if self.reader.is_none() {
-            self.reader = self.request.body().map(reader).transpose()?;
+            self.reader = self.request.body().as_ref().map(reader).transpose()?;
         }
         let Some(reader) = &self.reader else { return Ok(None) };
         loop {
@@ -78,7 +78,7 @@ impl<'a> Body<'a> {
     }
 }
 
-fn reader(stream: web_sys::ReadableStream) -> Result<ByobReader, JsValue> {
+fn reader(stream: &web_sys::ReadableStream) -> Result<ByobReader, JsValue> {
     let options = Object::new();
     Reflect::set(&options, &"mode".into(), &"byob".into())?;
     stream.unchecked_ref::<ByobStream>().reader(&options)

@@ -91,9 +91,9 @@ impl Asked {
         let authority = headers.one("host").ok().flatten().unwrap_or_default();
         let authority = std::str::from_utf8(authority).unwrap_or_default();
         let (target, peer) = (target(url), peer(headers));
-        let head = RequestHead { method, authority, target, headers, peer };
+        let request = RequestHead { method, authority, target, headers, peer };
         let cache = &mut *isolate.cache();
-        let step = held.filter.begin(time::now(), id.0).head(&head, &*held.keys, cache);
+        let step = held.filter.begin(time::now(), id.0).head(&request, &*held.keys, cache);
         (step, cache.wanted())
     }
 }

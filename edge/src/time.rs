@@ -9,7 +9,13 @@ use worker::Delay;
 
 /// What time it is. The clock stands still while the Worker computes.
 pub(crate) fn now() -> Clock {
-    Clock::both(js_sys::Date::now() as u64)
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "milliseconds since 1970, far below what a float holds exactly"
+    )]
+    let millis = js_sys::Date::now() as u64;
+    Clock::both(millis)
 }
 
 /// What `future` comes to, if it does so within `millis`.

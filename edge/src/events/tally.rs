@@ -44,7 +44,8 @@ struct Counted<'a> {
     gate: &'a str,
     since: u64,
     until: u64,
-    counted: &'a BTreeMap<&'static str, u64>,
+    #[serde(rename = "counted")]
+    codes: &'a BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -103,7 +104,7 @@ impl Tally {
     pub(super) fn counted(&mut self, gate: &str, now: u64) -> Option<(String, Counts)> {
         let counts = std::mem::take(&mut self.counts);
         let (since, until) = (self.since, now);
-        let counted = Counted { version: 1, gate, since, until, counted: &counts };
+        let counted = Counted { version: 1, gate, since, until, codes: &counts };
         let text = serde_json::to_string(&counted).ok().filter(|_| !counts.is_empty())?;
         Some((text, Counts { since, counts }))
     }

@@ -103,7 +103,7 @@ async fn renew(isolate: &Isolate, env: &Env) {
             return;
         }
         Some(Err(error)) => {
-            log::error(format_args!("the snapshot's object did not answer: {error}"))
+            log::error(format_args!("the snapshot's object did not answer: {error}"));
         }
         None => log::error(format_args!("the snapshot's object took more than {PATIENCE} ms")),
     }
