@@ -36,12 +36,18 @@ mod time;
 pub use principal::PrincipalObject;
 pub use snapshot::SnapshotObject;
 
-use filter::PermitId;
+use std::cell::RefCell;
+
 use filter::rejection::Fault;
+use filter::{PermitId, PermitIds};
 use gateway::Visit;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::{Context, Env, worker_sys};
+
+thread_local! {
+    static IDS: RefCell<PermitIds> = RefCell::default();
+}
 
 /// Answers one request: with a response if nothing must be waited for, else with the promise of one. Whatever
 /// fails inside is a 503 that says nothing of the cause.
@@ -55,13 +61,12 @@ pub fn fetch(
     context: worker_sys::Context,
 ) -> Result<JsValue, JsValue> {
     let answer = Box::pin(async move {
-        let mut id = PermitId([0; 16]);
-        let answer = match getrandom::fill(&mut id.0) {
-            Ok(()) => {
+        let (id, answer) = match IDS.with_borrow_mut(|ids| ids.draw(getrandom::fill)) {
+            Ok(id) => {
                 let context = Context::new(context);
-                gateway::answer(Visit { id, request, env, context }).await
+                (id, gateway::answer(Visit { id, request, env, context }).await)
             }
-            Err(error) => Err(error.to_string().into()),
+            Err(error) => (PermitId([0; 16]), Err(error.to_string().into())),
         };
         let answer = answer.or_else(|error| {
             log::error(format_args!("a request could not be judged: {error:?}"));

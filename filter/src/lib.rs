@@ -72,6 +72,7 @@ pub mod inspection;
 pub mod jwt;
 pub mod key;
 pub mod permit;
+mod permit_ids;
 pub mod policy;
 pub mod public_key;
 pub mod quota;
@@ -95,6 +96,7 @@ pub use key::{
     Environment, KeyDigest, KeyId, KeyRecord, KeyRing, Keys, Pepper, RealmKey, TokenId, Unavailable,
 };
 pub use permit::{Claims, PermitId, PermitKey};
+pub use permit_ids::PermitIds;
 pub use policy::{Policy, PolicyError, Route};
 pub use rejection::{Rejection, Reply};
 pub use rejection_cache::RejectionCache;

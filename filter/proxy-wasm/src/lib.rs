@@ -11,7 +11,6 @@ mod memory;
 mod metrics;
 mod policies;
 mod pull;
-mod seeds;
 mod stream;
 
 use std::cell::{OnceCell, RefCell};
@@ -21,14 +20,13 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
 use filter::store::PagedStore;
-use filter::{Clock, Policy, RejectionCache, Unavailable};
+use filter::{Clock, PermitId, PermitIds, Policy, RejectionCache, Unavailable};
 
 use config::Config;
 use memory::HostMemory;
 use metrics::Metrics;
 use policies::Policies;
 use pull::Pull;
-use seeds::Seeds;
 use stream::Stream;
 
 /// A request allocates many small things, and this takes the same few steps for each.
@@ -55,7 +53,7 @@ pub(crate) struct Plugin {
     /// Refusals: in this VM's own memory.
     pub(crate) cache: RefCell<RejectionCache>,
     pub(crate) metrics: Metrics,
-    pub(crate) seeds: Seeds,
+    ids: RefCell<PermitIds>,
     /// Whether the host is told of each request's event.
     pub(crate) events: bool,
 }
@@ -63,8 +61,14 @@ pub(crate) struct Plugin {
 impl Plugin {
     fn new(policies: Policies, events: bool) -> Self {
         let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
-        let (store, metrics, seeds) = (OnceCell::new(), Metrics::define(), Seeds::default());
-        Self { policies, store, cache, metrics, seeds, events }
+        let (store, metrics, ids) = (OnceCell::new(), Metrics::define(), RefCell::default());
+        Self { policies, store, cache, metrics, ids, events }
+    }
+
+    /// The id of one request.
+    pub(crate) fn id(&self) -> Result<PermitId, Unavailable> {
+        let mut ids = self.ids.try_borrow_mut().map_err(|_| Unavailable)?;
+        ids.draw(getrandom::fill).map_err(|_| Unavailable)
     }
 
     /// Opens the store, of the size that the policy of the host's first request asks for.

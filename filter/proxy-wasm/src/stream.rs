@@ -75,7 +75,7 @@ impl From<NoPolicy> for Stop {
     }
 }
 
-/// The store cannot be opened.
+/// The store cannot be opened, or there are no random bytes.
 impl From<Unavailable> for Stop {
     fn from(_: Unavailable) -> Self {
         Self::Host
@@ -96,9 +96,8 @@ impl Stream {
     }
 
     fn head(&mut self, end_of_stream: bool) -> Result<Action, Stop> {
-        let Plugin { policies, cache, metrics, seeds, .. } = &*self.plugin;
-        let seed = seeds.next()?;
-        self.id = PermitId(seed);
+        self.id = self.plugin.id()?;
+        let Plugin { policies, cache, metrics, .. } = &*self.plugin;
         let clock = clock::clock()?;
         let filter = policies.filter(clock)?;
         let head = host::request_head()?.ok_or(Stop::Host)?;
@@ -113,7 +112,7 @@ impl Stream {
         };
         self.plugin.open_store(filter.policy(), clock)?;
         let mut cache = cache.try_borrow_mut().map_err(|_| Stop::Host)?;
-        let step = filter.begin(clock, seed).head(&head, policies, &mut cache);
+        let step = filter.begin(clock, self.id.0).head(&head, policies, &mut cache);
         metrics.tell(cache.counters());
         drop(cache);
         self.follow(step, Some(clock), 0, end_of_stream)
