@@ -18,7 +18,10 @@ impl PermitIds {
     ///
     /// ```
     /// let mut ids = filter::PermitIds::default();
-    /// let random = |bytes: &mut [u8]| Ok::<(), ()>(bytes.fill(7)); // a host's generator
+    /// let random = |bytes: &mut [u8]| {
+    ///     bytes.fill(7); // a host asks its generator
+    ///     Ok::<(), ()>(())
+    /// };
     /// assert_eq!(ids.draw(random).unwrap().0, [7; 16]);
     /// ```
     pub fn draw<E>(
@@ -64,6 +67,10 @@ mod tests {
     fn without_random_bytes_there_is_no_id() {
         let mut ids = PermitIds::default();
         assert_eq!(ids.draw(|_| Err("dry")), Err("dry"));
-        assert_eq!(ids.draw(|bytes| Ok::<(), ()>(bytes.fill(1))), Ok(PermitId([1; 16])));
+        let ones = |bytes: &mut [u8]| {
+            bytes.fill(1);
+            Ok::<(), ()>(())
+        };
+        assert_eq!(ids.draw(ones), Ok(PermitId([1; 16])));
     }
 }

@@ -4,6 +4,7 @@
 mod flood;
 mod node;
 mod rotation;
+mod trapped;
 
 use std::time::{Duration, Instant};
 
@@ -146,31 +147,6 @@ async fn a_clock_that_jumps_by_an_hour_makes_no_signature_good_twice() {
         while node.pop().is_some() {}
     }
     assert_eq!(send(&workerd, &signed()).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_module_that_traps_is_begun_anew_and_nothing_passes_unjudged() {
-    let (source, node) = (Source::of_vectors("default").await, Node::listen().await);
-    // What asks the object of a principal traps; a key alone asks nothing of it.
-    let traps = Some("principalobject_fetch");
-    let workerd = Workerd::start(Options { traps, ..Options::new(node.address, &source) }).await;
-    let good = named("a PNG").request();
-    assert_eq!(send(&workerd, &good).await.status, 200);
-    assert!(node.pop().is_some());
-    for _ in 0..3 {
-        let signed = named("a signature is good once").steps[0].compose(Moment::real(), None);
-        let answer = send(&workerd, &signed.expect("a request")).await;
-        let code = answer.problem()["code"].clone();
-        let codes = ["gate-unavailable", "store-unavailable"];
-        assert!(answer.status == 503 && codes.iter().any(|known| code == *known), "{answer:?}");
-        assert!(node.pop().is_none(), "the node saw nothing of it");
-        assert_eq!(send(&workerd, &good).await.status, 200, "the next request is judged");
-        assert!(node.pop().is_some());
-        let refused = send(&workerd, &named("an unknown key").request()).await;
-        assert_eq!(refused.problem()["code"], "invalid-key");
-    }
-    let log = workerd.log().join("\n");
-    assert!(log.contains("the module failed") && log.contains("begun anew"), "{log}");
 }
 
 #[tokio::test]
