@@ -142,7 +142,7 @@ fn a_permit_binds_what_was_judged() {
         "scopes": ["background-removal"], "tier": "free",
         "client": "127.0.0.1", "method": "POST", "target": "/v1/background-removal",
         "content_type": "image/jpeg", "content_length": request.body.len(),
-        "format": "jpeg", "width": 640, "height": 480, "frames": 1, "cost_pixels": 307_200,
+        "content_digest": null, "nonce": null, "format": "jpeg", "width": 640, "height": 480, "frames": 1, "cost_pixels": 307_200,
         "weaker": [], "mode": "enforce", "reported": [], "epoch": 1,
         "issued_at": NOW.0
     });
