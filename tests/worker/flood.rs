@@ -17,8 +17,8 @@ const SECONDS: u64 = 6;
 /// How many refusals the Worker tells in a second, and at once.
 const TOLD: u64 = 100;
 const AT_ONCE: u64 = 500;
-/// How much memory a flood may cost, in KiB: mostly what V8 lets pile up before it tidies. A flood of a minute
-/// cost 350 MiB.
+/// How much memory a flood may cost, in KiB: what V8 lets pile up before it tidies. It rises for a minute and a half
+/// and then stays: after 1.4 million refusals in 130 seconds there were 413 MiB more.
 const GROWTH: u64 = 448 * 1024;
 
 struct Flooded {
