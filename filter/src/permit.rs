@@ -266,6 +266,9 @@ pub fn open(text: &str, keys: &[PermitKey], now: UnixMillis) -> Result<Claims, I
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -376,6 +379,38 @@ pub(crate) mod tests {
             &"v".repeat(WIRE_MAX + 1),
         ] {
             assert_eq!(open(text, &keys(), NOW), Err(Invalid::Malformed), "{text:.20}");
+        }
+    }
+
+    proptest! {
+        /// Claims are read before their seal is checked, since they name the key.
+        #[test]
+        fn whatever_a_stranger_writes_is_refused(
+            honest in any::<bool>(),
+            at in 0..200usize,
+            bytes in collection::vec(any::<u8>(), 0..400),
+        ) {
+            let mut written = bytes.clone();
+            if honest {
+                // What they know by heart, with something of their own in it.
+                let known = Claims { gate: "edge-1".into(), gate_key: 1, ..claims() };
+                written = postcard::to_extend(&known, Vec::new()).unwrap();
+                written.splice(at.min(written.len()).., bytes);
+            }
+            let payload = Base64UrlUnpadded::encode_string(&written);
+            let seal = Base64UrlUnpadded::encode_string(&[0; 32]);
+            let opened = open(&[VERSION, &payload, &seal].join("."), &keys(), NOW);
+            prop_assert!(opened.is_err(), "{opened:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_lies_is_malformed() {
+        // The id, of four thousand million digits.
+        for bytes in [&[0xff, 0xff, 0xff, 0xff, 0x0f][..], &[0xff; 10], &[0x80; 11]] {
+            let payload = Base64UrlUnpadded::encode_string(bytes);
+            let text = [VERSION, &payload, &Base64UrlUnpadded::encode_string(&[0; 32])].join(".");
+            assert_eq!(open(&text, &keys(), NOW), Err(Invalid::Malformed));
         }
     }
 
