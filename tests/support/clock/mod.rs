@@ -5,6 +5,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+/// Jumps in seconds, and the code that each makes of a signature, old or new. Within the snapshot's 15 minutes it is
+/// the signature that is stale; later it is the policy.
+pub const JUMPS: [(i64, &str); 4] = [
+    (600, "signature-stale"),
+    (3600, "policy-stale"),
+    (-600, "signature-stale"),
+    (-3600, "signature-stale"),
+];
+
 /// The system's wall clock, and seconds that are added to it. The steady clock runs on.
 pub struct SetClock {
     folder: TempDir,
