@@ -4,6 +4,7 @@ mod answers;
 mod clock;
 mod faults;
 mod flood;
+mod kept;
 mod manifests;
 mod nodes;
 mod once;

@@ -66,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) pull: Option<Pull>,
     /// Whether the host is told of each request's event.
     pub(crate) events: bool,
+    /// Whether refusals wait for short bodies.
+    pub(crate) keep_connections: bool,
 }
 
 /// The plugin configuration.
@@ -85,6 +87,9 @@ struct Raw {
     /// Whether the host is told the inspection event of each request, as `lunette.event`.
     #[serde(default)]
     events: bool,
+    /// Whether a refusal waits for a short body, since this host ends connections that it answers sooner.
+    #[serde(default)]
+    keep_connections: bool,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +99,7 @@ struct RawPull {
     cluster: String,
     /// The `Host` of the requests.
     authority: String,
+    /// Rounded up to a multiple of [`TICK`](crate::TICK).
     every_ms: Option<u64>,
 }
 
@@ -111,18 +117,17 @@ pub(crate) fn read(json: &[u8]) -> Result<Config, Error> {
         audience: raw.audience,
         environment: raw.environment,
     };
-    let events = raw.events;
-    match (raw.snapshot, raw.pull) {
-        (Some(_), Some(_)) => Err(Error::Both),
-        (None, None) => Ok(Config { policies: Policies::shared(gate), pull: None, events }),
+    let (events, keep_connections) = (raw.events, raw.keep_connections);
+    let (policies, pull) = match (raw.snapshot, raw.pull) {
+        (Some(_), Some(_)) => return Err(Error::Both),
+        (None, None) => (Policies::shared(gate), None),
         (Some(snapshot), None) => {
             match trust(&gate)?.judge(snapshot.as_bytes(), None, host::now()?)? {
                 News::Changed(statement, content) => {
-                    let policies = Policies::fixed(gate, &statement, *content);
-                    Ok(Config { policies, pull: None, events })
+                    (Policies::fixed(gate, &statement, *content), None)
                 }
                 // Only of a snapshot that the gate has already.
-                News::Nothing | News::Renewed(_) => Err(Refused::Content.into()),
+                News::Nothing | News::Renewed(_) => return Err(Refused::Content.into()),
             }
         }
         (None, Some(RawPull { cluster, authority, every_ms })) => {
@@ -134,9 +139,10 @@ pub(crate) fn read(json: &[u8]) -> Result<Config, Error> {
             let token = token.ok_or(Error::Secret(GATE_TOKEN, "64 hex digits"))?;
             let every = Duration::from_millis(every);
             let pull = Pull::new(trust(&gate)?, cluster, authority, &token, every);
-            Ok(Config { policies: Policies::pulled(gate), pull: Some(pull), events })
+            (Policies::pulled(gate), Some(pull))
         }
-    }
+    };
+    Ok(Config { policies, pull, events, keep_connections })
 }
 
 /// Whom the gate believes.

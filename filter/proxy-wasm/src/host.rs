@@ -55,6 +55,12 @@ fn address(text: &str) -> Option<IpAddr> {
     with_port.or_else(|_| text.parse()).ok()
 }
 
+/// Whether the request came over HTTP/1.1, where an early answer ends the connection.
+pub(crate) fn ends_connections() -> bool {
+    let protocol = hostcalls::get_property(vec!["request", "protocol"]);
+    protocol.ok().flatten().is_some_and(|protocol| protocol == b"HTTP/1.1")
+}
+
 /// `len` bytes of the request's body from `start` on; an error if the host has fewer.
 pub(crate) fn request_body(start: usize, len: usize) -> Result<Vec<u8>, Status> {
     let bytes = hostcalls::get_buffer(BufferType::HttpRequestBody, start, len)?.unwrap_or_default();
@@ -112,6 +118,14 @@ pub(crate) fn send(reply: &Reply) {
     if sent.is_err() {
         // The stream stays paused, so nothing passes; the host's time-outs end it.
         log(LogLevel::Error, "the host refused an answer");
+    }
+}
+
+/// Answers the request of another stream than the one that the host is calling for.
+pub(crate) fn send_to(context: u32, reply: &Reply) {
+    // A stream that is gone needs no answer.
+    if hostcalls::set_effective_context(context).is_ok() {
+        send(reply);
     }
 }
 

@@ -12,10 +12,13 @@ mod metrics;
 mod policies;
 mod pull;
 mod stream;
+mod waiting;
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
+use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
@@ -28,6 +31,10 @@ use metrics::Metrics;
 use policies::Policies;
 use pull::Pull;
 use stream::Stream;
+use waiting::Waiting;
+
+/// How often the host calls the root of a VM that has something to do at times.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A request allocates many small things, and this takes the same few steps for each.
 #[global_allocator]
@@ -35,12 +42,15 @@ static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None, pull: None }));
+    proxy_wasm::set_root_context(|_| Box::<Root>::default());
 }}
 
-/// The root of the VM: configured once, it makes a [`Stream`] for each request.
+/// The root of the VM: once configured, it makes a [`Stream`] for each request.
+#[derive(Default)]
 struct Root {
     plugin: Option<Rc<Plugin>>,
+    /// Whatever the configuration was when they began to wait.
+    waiting: Rc<Waiting>,
     /// Where policy and keys come from, if it must be asked.
     pull: Option<Pull>,
 }
@@ -56,13 +66,15 @@ pub(crate) struct Plugin {
     ids: RefCell<PermitIds>,
     /// Whether the host is told of each request's event.
     pub(crate) events: bool,
+    /// Refusals that wait for a body, where connections are to be kept.
+    pub(crate) waiting: Option<Rc<Waiting>>,
 }
 
 impl Plugin {
-    fn new(policies: Policies, events: bool) -> Self {
+    fn new(policies: Policies, events: bool, waiting: Option<Rc<Waiting>>) -> Self {
         let cache = RefCell::new(RejectionCache::new(policies.gate().cache_key()));
         let (store, metrics, ids) = (OnceCell::new(), Metrics::define(), RefCell::default());
-        Self { policies, store, cache, metrics, ids, events }
+        Self { policies, store, cache, metrics, ids, events, waiting }
     }
 
     /// The id of one request.
@@ -98,10 +110,14 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
         match host::plugin_configuration().and_then(|json| config::read(&json)) {
-            Ok(Config { policies, pull, events }) => {
-                self.plugin = Some(Rc::new(Plugin::new(policies, events)));
+            Ok(Config { policies, pull, events, keep_connections }) => {
+                let waiting = keep_connections.then(|| Rc::clone(&self.waiting));
+                self.plugin = Some(Rc::new(Plugin::new(policies, events, waiting)));
+                if keep_connections || pull.is_some() {
+                    // The SDK panics where this fails, and the module does not load.
+                    let _ = hostcalls::set_tick_period(TICK);
+                }
                 self.pull = pull;
-                self.pull.iter().for_each(Pull::begin);
                 true
             }
             Err(error) => {
@@ -115,13 +131,16 @@ impl RootContext for Root {
         if let Some(pull) = &mut self.pull {
             pull.tick();
         }
+        for (context, reply) in self.waiting.tick() {
+            host::send_to(context, &reply);
+        }
     }
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(self.plugin.clone()?)))
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(self.plugin.clone()?, context)))
     }
 }

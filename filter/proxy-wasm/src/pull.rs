@@ -13,11 +13,9 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
 use zeroize::Zeroizing;
 
-use crate::host;
 use crate::metrics::SnapshotMetrics;
+use crate::{TICK, host};
 
-/// How soon the node is asked while there is nothing to judge by.
-const AT_FIRST: Duration = Duration::from_millis(100);
 /// How long an answer may take: it may be 16 MiB.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of an answer: a content, and its seal.
@@ -30,9 +28,10 @@ pub(crate) struct Pull {
     authority: String,
     /// The value of `Authorization`.
     bearer: Zeroizing<String>,
+    /// How often the node is asked; at every tick while there is nothing to judge by.
     every: Duration,
-    /// The period of the ticks now.
-    period: Duration,
+    /// The time until it is asked again.
+    pause: Duration,
     /// The call that is under way.
     call: Option<u32>,
     metrics: SnapshotMetrics,
@@ -51,18 +50,16 @@ impl Pull {
     ) -> Self {
         let bearer = Zeroizing::new(["Bearer ", token.trim()].concat());
         let (metrics, complaint) = (SnapshotMetrics::define(), String::new());
-        let period = AT_FIRST.min(every);
-        Self { trust, cluster, authority, bearer, every, period, call: None, metrics, complaint }
+        let (pause, call) = (Duration::ZERO, None);
+        Self { trust, cluster, authority, bearer, every, pause, call, metrics, complaint }
     }
 
-    /// Has the host tick.
-    pub(crate) fn begin(&self) {
-        // The SDK panics where this fails, and the module does not load.
-        let _ = hostcalls::set_tick_period(self.period);
-    }
-
-    /// Asks the node, if no other VM has done so just now.
+    /// Asks the node if it is time, and if no other VM has done so just now.
     pub(crate) fn tick(&mut self) {
+        self.pause = self.pause.saturating_sub(TICK);
+        if !self.pause.is_zero() {
+            return;
+        }
         if let Err(status) = self.ask() {
             self.complain(&format!("the node cannot be asked: {status:?}"));
             self.metrics.unreachable();
@@ -71,12 +68,8 @@ impl Pull {
 
     fn ask(&mut self) -> Result<(), Status> {
         let held = written::statement();
-        let period = if held.is_some() { self.every } else { AT_FIRST.min(self.every) };
-        if period != self.period {
-            self.period = period;
-            self.begin();
-        }
-        if !written::take_turn(host::now()?, self.period / 2) {
+        self.pause = if held.is_some() { self.every } else { TICK };
+        if !written::take_turn(host::now()?, self.pause / 2) {
             return Ok(());
         }
         let path = snapshot::path(held.as_ref());

@@ -17,17 +17,21 @@ use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::Plugin;
 use crate::policies::NoPolicy;
-use crate::{clock, host};
+use crate::{clock, host, waiting};
 
 /// The fields of a request that are the gate's own.
 const OWN_PREFIX: &str = "lunette-";
 
 pub(crate) struct Stream {
     plugin: Rc<Plugin>,
+    /// What the host calls this stream.
+    context: u32,
     id: PermitId,
     state: State,
     /// The API whose errors a late refusal carries.
     dialect: Dialect,
+    /// Whether a refusal waits for the body.
+    waits: bool,
     /// Fields of the head that are not for the node.
     withheld: Vec<String>,
     /// Header fields for the node's answer.
@@ -41,6 +45,8 @@ enum State {
     Prefix { prefix: Box<NeedsPrefix>, seen: usize },
     /// The head has gone on; the rest is judged as it passes.
     Tail(Box<Tail>),
+    /// Refused; the answer is with those that wait, until the body is here or it is time.
+    Refused,
     /// Answered here.
     Answered,
 }
@@ -89,10 +95,10 @@ impl From<Status> for Stop {
 }
 
 impl Stream {
-    pub(crate) fn new(plugin: Rc<Plugin>) -> Self {
+    pub(crate) fn new(plugin: Rc<Plugin>, context: u32) -> Self {
         let (withheld, fields) = (Vec::new(), AnswerFields::default());
-        let dialect = Dialect::default();
-        Self { plugin, id: PermitId([0; 16]), state: State::Start, dialect, withheld, fields }
+        let (id, state, dialect) = (PermitId([0; 16]), State::Start, Dialect::default());
+        Self { plugin, context, id, state, dialect, waits: false, withheld, fields }
     }
 
     fn head(&mut self, end_of_stream: bool) -> Result<Action, Stop> {
@@ -115,7 +121,9 @@ impl Stream {
         let step = filter.begin(clock, self.id.0).head(&head, policies, &mut cache);
         metrics.tell(cache.counters());
         drop(cache);
-        self.follow(step, Some(clock), 0, end_of_stream)
+        let outcome = self.follow(step, Some(clock), 0, end_of_stream);
+        self.waits = outcome.is_err() && !end_of_stream && waiting::is_short(head.headers);
+        outcome
     }
 
     fn body(&mut self, size: usize, end_of_stream: bool) -> Result<Action, Stop> {
@@ -135,6 +143,13 @@ impl Stream {
                 passed?;
                 self.state = State::Tail(tail);
                 Ok(Action::Continue)
+            }
+            State::Refused => {
+                self.state = State::Refused;
+                if end_of_stream {
+                    self.give();
+                }
+                Ok(Action::Pause)
             }
             State::Start => Err(Stop::Host),
             State::Answered => Ok(Action::Pause),
@@ -192,9 +207,30 @@ impl Stream {
             let (mut reply, code, reason) = stop.answer(self.id, self.dialect);
             fields.add_to(&mut reply);
             host::record_refusal(code, reason, self.id);
-            host::send(&reply);
+            self.answer(reply);
             Action::Pause
         })
+    }
+
+    /// Sends the answer, or has it wait for the body.
+    fn answer(&mut self, reply: Reply) {
+        let kept = match &self.plugin.waiting {
+            Some(waiting) if self.waits && host::ends_connections() => {
+                waiting.keep(self.context, reply)
+            }
+            _ => Err(reply),
+        };
+        match kept {
+            Ok(()) => self.state = State::Refused,
+            Err(reply) => host::send(&reply),
+        }
+    }
+
+    /// Sends the answer that waited for the body, if it still does.
+    fn give(&mut self) {
+        self.state = State::Answered;
+        let reply = self.plugin.waiting.as_ref().and_then(|waiting| waiting.take(self.context));
+        reply.iter().for_each(host::send);
     }
 
     /// Tells the host of an event, if it wants to know.
@@ -272,12 +308,23 @@ fn is_withheld(name: &str) -> bool {
     own || credential::FIELDS.contains(&name)
 }
 
+/// A client that has left takes its answer with it.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let (State::Refused, Some(waiting)) = (&self.state, &self.plugin.waiting) {
+            waiting.take(self.context);
+        }
+    }
+}
+
 impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let outcome = self.head(end_of_stream);
-        self.settle(outcome)
+        let action = self.settle(outcome);
+        self.waits = false;
+        action
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
@@ -286,11 +333,19 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if let State::Refused = self.state {
+            self.give();
+            return Action::Pause;
+        }
         // Trailers could add fields after the head was judged.
         self.settle(Err(Stop::Host))
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if matches!(self.state, State::Refused | State::Answered) {
+            // Some hosts show the filter its own answer.
+            return Action::Continue;
+        }
         // The node tells its gate in this one field. Where it is not there, asking for it alone does not enter
         // the VM again, as reading the whole head does.
         if let Some(verdict) = host::response_field(permit::VERDICT_HEADER) {

@@ -1,7 +1,7 @@
 //! A client that speaks HTTP/2 in clear text over connections that stay.
 //!
-//! Over HTTP/1.1 Envoy ends a connection whose request it refuses before its body, so that a refusal
-//! there costs a new connection, whoever refuses. Over HTTP/2 only the stream ends.
+//! Over HTTP/1.1 Envoy ends a connection whose request it answers before the body, so that a refusal there waits for
+//! the body (`keep_connections`). Over HTTP/2 only the stream ends.
 
 use std::net::SocketAddr;
 

@@ -201,7 +201,7 @@ fn table(measured: &[Side<'_>]) -> Vec<Row> {
     }
     for (protocol, ours, peer) in [
         ("HTTP/2, kept connections", "Lunette, rejected, HTTP/2", "nothing, HTTP/2"),
-        ("HTTP/1.1, where Envoy ends the connection", "Lunette, rejected", "nothing"),
+        ("HTTP/1.1", "Lunette, rejected", "nothing"),
     ] {
         rows.push(row(
             format!("Envoy, CPU of an upload that Lunette rejects at its head: {protocol}"),

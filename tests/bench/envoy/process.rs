@@ -121,7 +121,7 @@ end"#) } } })),
         Check::Calls => Some(wasm(&sibling("examples/calls.wasm"), None)),
         Check::Lunette => {
             let configuration = json!({ "gate": gate::NAME, "audience": "tests", "environment": "test",
-                "pull": { "cluster": "node", "authority": "node" } });
+                "keep_connections": true, "pull": { "cluster": "node", "authority": "node" } });
             Some(wasm(&gate::module(), Some(configuration.to_string())))
         }
     }
