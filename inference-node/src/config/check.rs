@@ -141,7 +141,6 @@ pub(super) fn check(
             },
         },
         device: serve.device.or(file.device).unwrap_or_default(),
-        precision: serve.precision.or(file.precision).unwrap_or_default(),
         kernel: serve.kernel.or(file.kernel),
         threads: count("threads", serve.threads.or(file.threads), machine)?,
         decode_threads: decode_threads(serve.decode_threads.or(file.decode.threads), machine)?,

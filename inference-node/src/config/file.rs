@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::units::{ByteRate, ByteSize, Share, Span};
 use super::{ConfigError, Gate, LogFormat, Mode};
-use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
+use crate::models::layers::{DeviceChoice, KernelChoice};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,6 @@ pub(super) struct Settings {
     pub(super) model: Option<Names>,
     pub(super) text: Option<String>,
     pub(super) device: Option<DeviceChoice>,
-    pub(super) precision: Option<Precision>,
     pub(super) kernel: Option<KernelChoice>,
     pub(super) threads: Option<u16>,
     pub(super) drain_deadline: Option<Span>,

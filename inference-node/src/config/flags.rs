@@ -8,7 +8,7 @@ use filter::Environment;
 
 use super::units::{ByteRate, ByteSize, Share, Span};
 use super::{ConfigError, Gate, LogFormat, Mode};
-use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
+use crate::models::layers::{DeviceChoice, KernelChoice};
 
 /// Settings that every command knows.
 #[derive(Args, Clone, Debug, Default)]
@@ -135,9 +135,6 @@ pub struct ServeFlags {
     /// Where models run: auto, cpu or a GPU such as cuda:0 [default: auto]
     #[arg(long, env = "LUNETTE_DEVICE", value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
-    /// The type of weights and maps on a GPU: f32, f16 or bf16 [default: f32]
-    #[arg(long, env = "LUNETTE_PRECISION", value_name = "TYPE")]
-    pub precision: Option<Precision>,
     /// The instructions that models use on a CPU: avx512, avx2 or portable [default: the fastest]
     #[arg(long, env = "LUNETTE_KERNEL", value_name = "KERNEL")]
     pub kernel: Option<KernelChoice>,

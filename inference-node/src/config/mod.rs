@@ -21,7 +21,7 @@ use clap::ValueEnum;
 use filter::{Environment, PermitKey, Policy};
 use serde::Deserialize;
 
-use crate::models::layers::{DeviceChoice, KernelChoice, Precision};
+use crate::models::layers::{DeviceChoice, KernelChoice};
 use crate::secrets::RootSecret;
 
 pub use arguments::argument_problem;
@@ -128,8 +128,6 @@ pub struct Config {
     pub text: Text,
     /// Where models run.
     pub device: DeviceChoice,
-    /// The type of weights and maps on a GPU.
-    pub precision: Precision,
     /// The instructions of models on a CPU, if they are not to be the fastest.
     pub kernel: Option<KernelChoice>,
     /// Threads that compute, at least 1.

@@ -220,7 +220,7 @@ impl Weights {
             .collect::<candle_core::Result<HashMap<_, _>>>()?;
         drop(self.bytes);
         let backend = Box::new(TakenOnce(Mutex::new(tensors)));
-        Ok(VarBuilder::from_backend(backend, compute.dtype(), compute.device.clone()))
+        Ok(VarBuilder::from_backend(backend, DType::F32, compute.device.clone()))
     }
 
     fn read_pinned(name: &'static str, pin: &Pin, path: &Path) -> Result<Self, WeightsError> {

@@ -39,7 +39,7 @@ pub(super) type Load = Box<dyn Fn() -> (usize, u64) + Send + Sync>;
 /// Loads what `config` names. Text is read on the CPU: on the thread of all models where that is the device, so that
 /// two models do not fight for its cores; beside a GPU, on one of its own.
 pub(super) fn load(config: &Config) -> Result<Loaded, ServeError> {
-    let compute = Compute::open(config.device, config.kernel, config.precision)?;
+    let compute = Compute::open(config.device, config.kernel)?;
     let (on_cpu, place) = (compute.device.is_cpu(), Workplace::new(&compute));
     let mut device = Device::new(limits(config, on_cpu));
     let mut cpu = (!on_cpu).then(|| Device::new(limits(config, true)));

@@ -1,5 +1,5 @@
 //! `bench cuda`, on a machine that has a GPU: images per second by batch size, beside `PyTorch` on the same card, and how
-//! far 16-bit masks are from the CPU's.
+//! far a photo's mask is from the CPU's.
 
 use std::{env, io, path::PathBuf};
 
@@ -7,8 +7,9 @@ use candle_core::{DType, Device, Module as _, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use inference_node::models::{
     background::network::{Config, SIDE, U2Net},
+    background::preprocess,
     cache::Cache,
-    layers::{Compute, DeviceChoice, Precision, Workplace},
+    layers::{Compute, DeviceChoice, Workplace},
     weights::{Weights, card},
 };
 
@@ -17,31 +18,19 @@ use crate::Row;
 
 const ROUNDS: usize = 4;
 const RUNS: u32 = 5;
-const PRECISIONS: [(&str, Precision); 3] =
-    [("f32", Precision::F32), ("f16", Precision::F16), ("bf16", Precision::Bf16)];
 
-/// One row for every network, type and batch size.
+/// One row for every network and batch size.
 pub(crate) fn rows() -> io::Result<Vec<Row>> {
     let mut rows = Vec::new();
+    let compute = Compute::open(DeviceChoice::Cuda(0), None).map_err(io::Error::other)?;
     for name in ["u2netp", "u2net"] {
-        for (precision_name, precision) in PRECISIONS {
-            let compute =
-                Compute::open(DeviceChoice::Cuda(0), None, precision).map_err(io::Error::other)?;
-            let (network, weights) = network(name, &compute)?;
-            if weights.is_some() {
-                rows.push(accuracy(name, precision_name, &network, &compute)?);
-            }
-            for batch in [1, 8, 32] {
-                rows.push(throughput(
-                    name,
-                    precision_name,
-                    batch,
-                    &network,
-                    &compute,
-                    weights.as_ref(),
-                )?);
-                crate::print(&rows[rows.len() - 1..])?;
-            }
+        let (network, weights) = network(name, &compute)?;
+        if weights.is_some() {
+            rows.push(accuracy(name, &network, &compute)?);
+        }
+        for batch in [1, 8, 32] {
+            rows.push(throughput(name, batch, &network, &compute, weights.as_ref())?);
+            crate::print(&rows[rows.len() - 1..])?;
         }
     }
     Ok(rows)
@@ -59,20 +48,19 @@ fn network(name: &str, compute: &Compute) -> io::Result<(U2Net, Option<PathBuf>)
         let weights = Weights::load(card, &file).map_err(io::Error::other)?;
         (weights.into_tensors(compute).map_err(io::Error::other)?, Some(file))
     } else {
-        (VarBuilder::from_varmap(&parameters, compute.dtype(), &compute.device), None)
+        (VarBuilder::from_varmap(&parameters, DType::F32, &compute.device), None)
     };
     Ok((U2Net::new(&config, weights, &Workplace::new(compute)).map_err(io::Error::other)?, file))
 }
 
 fn throughput(
     name: &str,
-    precision: &str,
     batch: usize,
     network: &U2Net,
     compute: &Compute,
     weights: Option<&PathBuf>,
 ) -> io::Result<Row> {
-    let mut arguments = vec![name.to_owned(), batch.to_string(), precision.to_owned()];
+    let mut arguments = vec![name.to_owned(), batch.to_string()];
     arguments.extend(weights.map(|file| file.display().to_string()));
     let mut peer = Peer::start("torch_u2net.py", &arguments)?;
     let shape = (batch, 3, usize::from(SIDE), usize::from(SIDE));
@@ -84,7 +72,7 @@ fn throughput(
     #[expect(clippy::cast_precision_loss, reason = "at most 32")]
     let per_second = |seconds: f64| batch as f64 / seconds;
     Ok(Row {
-        name: format!("{name} at {SIDE}, GPU, {precision}, batch {batch}"),
+        name: format!("{name} at {SIDE}, GPU, batch {batch}"),
         ours: per_second(ours),
         peer: per_second(theirs),
         peer_name: peer.name.clone(),
@@ -95,24 +83,21 @@ fn throughput(
     })
 }
 
-/// How far the GPU's mask is from the CPU's at most, in steps of 1/255.
-fn accuracy(name: &str, precision: &str, network: &U2Net, compute: &Compute) -> io::Result<Row> {
+/// How far the GPU's mask of a photo is from the CPU's at most, in steps of 1/255.
+fn accuracy(name: &str, network: &U2Net, compute: &Compute) -> io::Result<Row> {
+    let photo = image::load_from_memory(include_bytes!("../../../docs/pictures/photo.jpg"));
+    let photo = photo.map_err(io::Error::other)?;
+    let (cpu_network, _) = self::network(name, &Compute::cpu())?;
     let steps = || -> candle_core::Result<f64> {
-        let shape = (1, 3, usize::from(SIDE), usize::from(SIDE));
-        // Soft stripes: somewhat as even as a photo, which noise is not.
-        let values = Tensor::arange(0_u32, 3 * u32::from(SIDE) * u32::from(SIDE), &Device::Cpu)?;
-        let image = (values.to_dtype(DType::F32)? / 4000.0)?.sin()?.reshape(shape)?;
-        let cpu = self::network(name, &Compute::cpu())
-            .map_err(candle_core::Error::wrap)?
-            .0
-            .forward(&image)?;
+        let image = preprocess::normalise(&photo, &Device::Cpu)?.unsqueeze(0)?;
+        let cpu = cpu_network.forward(&image)?;
         let gpu = network.forward(&image.to_device(&compute.device)?)?.to_device(&Device::Cpu)?;
         let greatest = (cpu - gpu)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
         Ok(f64::from(greatest) * 255.0)
     };
     let ours = steps().map_err(io::Error::other)?;
     Ok(Row {
-        name: format!("{name} at {SIDE}, GPU, {precision}: greatest difference of the mask"),
+        name: format!("{name} at {SIDE}, GPU: greatest difference of a photo's mask"),
         ours,
         peer: 1.0,
         peer_name: "one step of 8 bits".to_owned(),

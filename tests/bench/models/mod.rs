@@ -13,7 +13,7 @@ use candle_core::{Device, Module as _, Tensor};
 use inference_node::models::{
     background::network::{Config, SIDE, U2Net},
     cache::Cache,
-    layers::{Compute, DeviceChoice, KernelChoice, Precision, Workplace},
+    layers::{Compute, DeviceChoice, KernelChoice, Workplace},
     weights::{Weights, card},
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -52,7 +52,7 @@ fn u2net(name: &'static str, threads: usize) -> io::Result<Vec<Row>> {
     let image = image.map_err(io::Error::other)?;
     let mut rows = Vec::new();
     for kernel in kernels {
-        let compute = Compute::open(DeviceChoice::Cpu, Some(kernel), Precision::F32);
+        let compute = Compute::open(DeviceChoice::Cpu, Some(kernel));
         let compute = compute.map_err(io::Error::other)?;
         let weights = Weights::load(card, &cache.safetensors(card)).map_err(io::Error::other)?;
         let weights = weights.into_tensors(&compute).map_err(io::Error::other)?;

@@ -1,6 +1,6 @@
 """A peer of `bench cuda`: U^2-Net in PyTorch on the first GPU, written after the paper (https://arxiv.org/abs/2005.09007).
 
-    python torch_u2net.py u2net|u2netp BATCH f32|f16|bf16 [WEIGHTS.safetensors]
+    python torch_u2net.py u2net|u2netp BATCH [WEIGHTS.safetensors]
 
 For every line on standard input that says how many runs are wanted, prints a line with the seconds that they took,
 copying the answer to the host included. Without weights they are random, which takes as long.
@@ -96,22 +96,21 @@ class U2Net(nn.Module):
         return torch.sigmoid(self.outconv(torch.cat(sides, 1)))
 
 
-name, batch, precision, *weights = sys.argv[1:]
-dtype = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[precision]
-torch.backends.cudnn.benchmark = True  # the fastest algorithms that it finds
+name, batch, *weights = sys.argv[1:]
+torch.backends.cudnn.benchmark = True  # the fastest algorithms that it finds, those that round to TF32 too, as by default
 network = U2Net(name)
 if weights:
     from safetensors.torch import load_file
 
     network.load_state_dict(load_file(weights[0]))
-network = network.to("cuda", dtype).eval()
-image = torch.rand(int(batch), 3, 320, 320).to("cuda", dtype)
+network = network.to("cuda").eval()
+image = torch.rand(int(batch), 3, 320, 320).to("cuda")
 with torch.inference_mode():
     for _ in range(3):
-        network(image).float().cpu()
+        network(image).cpu()
     print(f"PyTorch {torch.__version__} ({torch.cuda.get_device_name()})", flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
         for _ in range(int(line)):
-            network(image).float().cpu()
+            network(image).cpu()
         print(time.perf_counter() - start, flush=True)

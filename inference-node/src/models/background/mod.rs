@@ -15,6 +15,7 @@ use std::path::Path;
 
 use candle_core::{Device, Module, Tensor};
 use image::DynamicImage;
+use rayon::prelude::*;
 
 use self::{
     matte::Matte,
@@ -52,7 +53,7 @@ impl BackgroundRemoval {
             return Ok(Vec::new());
         }
         let inputs = images
-            .iter()
+            .par_iter()
             .map(|image| preprocess::normalise(image, &Device::Cpu))
             .collect::<Result<Vec<_>, _>>()?;
         let batch = Tensor::stack(&inputs, 0)?.to_device(&self.device)?; // [B, 3, 320, 320]
@@ -61,7 +62,7 @@ impl BackgroundRemoval {
         let matte = |(image, map): (&&DynamicImage, Vec<Vec<f32>>)| {
             Matte::from_saliency(&map.concat(), image.width(), image.height())
         };
-        Ok(images.iter().zip(saliency).map(matte).collect())
+        Ok(images.par_iter().zip(saliency).map(matte).collect())
     }
 }
 
@@ -155,7 +156,7 @@ impl Model for BackgroundRemoval {
                 }
             }
         };
-        Ok(batch.iter().zip(mattes).map(finish).collect())
+        Ok(batch.par_iter().zip(mattes).map(finish).collect())
     }
 
     fn rest(&self) {

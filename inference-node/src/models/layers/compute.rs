@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use kernels::{Kernel, UnknownKernel};
 use serde::Deserialize;
 
@@ -13,8 +13,6 @@ pub struct Compute {
     pub device: Device,
     /// The instructions of a CPU's layers.
     pub kernel: Kernel,
-    /// The type of weights and maps on any device but a CPU, which always has `f32`.
-    pub precision: Precision,
 }
 
 /// Which device is wanted.
@@ -30,19 +28,6 @@ pub enum DeviceChoice {
     Cuda(usize),
 }
 
-/// The type of weights and maps on a GPU.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "String")]
-pub enum Precision {
-    /// 32 bits.
-    #[default]
-    F32,
-    /// 16 bits, 11 of them significant.
-    F16,
-    /// 16 bits, 8 of them significant.
-    Bf16,
-}
-
 /// The instructions that are wanted of a CPU.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
@@ -52,33 +37,18 @@ impl Compute {
     /// This processor, with its fastest instructions.
     #[must_use]
     pub fn cpu() -> Self {
-        Self { device: Device::Cpu, kernel: Kernel::best(), precision: Precision::F32 }
+        Self { device: Device::Cpu, kernel: Kernel::best() }
     }
 
     /// The device that `choice` names, if it is there.
-    pub fn open(
-        choice: DeviceChoice,
-        kernel: Option<KernelChoice>,
-        precision: Precision,
-    ) -> Result<Self, NoDevice> {
+    pub fn open(choice: DeviceChoice, kernel: Option<KernelChoice>) -> Result<Self, NoDevice> {
         let device = match choice {
             DeviceChoice::Cpu => Device::Cpu,
             DeviceChoice::Cuda(number) => gpu(number)?,
             DeviceChoice::Auto => gpu(0).unwrap_or(Device::Cpu),
         };
         let kernel = kernel.map_or_else(Kernel::best, |choice| choice.0);
-        Ok(Self { device, kernel, precision })
-    }
-
-    /// The type of weights and maps.
-    #[must_use]
-    pub fn dtype(&self) -> DType {
-        match self.precision {
-            _ if self.device.is_cpu() => DType::F32,
-            Precision::F32 => DType::F32,
-            Precision::F16 => DType::F16,
-            Precision::Bf16 => DType::BF16,
-        }
+        Ok(Self { device, kernel })
     }
 }
 
@@ -88,7 +58,7 @@ impl fmt::Display for Compute {
         match self.device.location() {
             candle_core::DeviceLocation::Cpu => write!(f, "cpu ({})", self.kernel),
             candle_core::DeviceLocation::Cuda { gpu_id } => {
-                write!(f, "cuda:{gpu_id} ({})", self.dtype().as_str())
+                write!(f, "cuda:{gpu_id}")
             }
             candle_core::DeviceLocation::Metal { gpu_id } => write!(f, "metal:{gpu_id}"),
         }
@@ -126,35 +96,20 @@ pub enum NoDevice {
     },
 }
 
-/// A text that names no device, or no precision.
+/// A text that names no device.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}`: expected {1}")]
-pub struct UnknownName(String, &'static str);
+#[error("`{0}`: expected auto, cpu, or a GPU such as cuda:0")]
+pub struct UnknownDevice(String);
 
 impl FromStr for DeviceChoice {
-    type Err = UnknownName;
+    type Err = UnknownDevice;
 
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
+    fn from_str(name: &str) -> Result<Self, UnknownDevice> {
         let number = || name.strip_prefix("cuda:")?.parse().ok();
         match name {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
-            _ => number()
-                .map(Self::Cuda)
-                .ok_or_else(|| UnknownName(name.to_owned(), "auto, cpu, or a GPU such as cuda:0")),
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "f32" => Ok(Self::F32),
-            "f16" => Ok(Self::F16),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err(UnknownName(name.to_owned(), "f32, f16 or bf16")),
+            _ => number().map(Self::Cuda).ok_or_else(|| UnknownDevice(name.to_owned())),
         }
     }
 }
@@ -168,17 +123,9 @@ impl FromStr for KernelChoice {
 }
 
 impl TryFrom<String> for DeviceChoice {
-    type Error = UnknownName;
+    type Error = UnknownDevice;
 
-    fn try_from(name: String) -> Result<Self, UnknownName> {
-        name.parse()
-    }
-}
-
-impl TryFrom<String> for Precision {
-    type Error = UnknownName;
-
-    fn try_from(name: String) -> Result<Self, UnknownName> {
+    fn try_from(name: String) -> Result<Self, UnknownDevice> {
         name.parse()
     }
 }
@@ -208,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_there_is_an_error_and_auto_does_without() {
-        let open = |choice| Compute::open(choice, None, Precision::F32);
+        let open = |choice| Compute::open(choice, None);
         assert!(open(DeviceChoice::Cuda(999)).is_err());
         assert!(open(DeviceChoice::Auto).is_ok());
         assert_eq!(

@@ -12,11 +12,11 @@ mod host;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 pub(crate) use self::blocked::{Blocked, with_all};
-pub use self::compute::{Compute, DeviceChoice, KernelChoice, NoDevice, Precision, UnknownName};
+pub use self::compute::{Compute, DeviceChoice, KernelChoice, NoDevice, UnknownDevice};
 
 use self::buffers::Buffers;
 
@@ -63,7 +63,7 @@ impl Workplace {
         if self.compute.device.is_cpu() {
             self.blocked(image).map(Map::Host)
         } else {
-            image.to_dtype(self.compute.dtype()).map(Map::Device)
+            Ok(Map::Device(image.clone()))
         }
     }
 }
@@ -159,11 +159,11 @@ impl Fusion {
         }
     }
 
-    /// `[B, 1, H, W]`, from 0 to 1, `f32`.
+    /// `[B, 1, H, W]`, from 0 to 1.
     pub(crate) fn forward(&self, maps: &[Map], size: (usize, usize)) -> Result<Tensor> {
         match self {
             Self::Host(fusion) => fusion.forward(maps, size),
-            Self::Device(fusion) => fusion.forward(maps, size)?.to_dtype(DType::F32),
+            Self::Device(fusion) => fusion.forward(maps, size),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The CPU's layers against candle's, which know nothing of them.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use candle_nn::VarMap;
 
 use super::*;
