@@ -10,18 +10,29 @@ export function head(request) {
   return text;
 }
 
-// An answer: its fields, names and values in turns, an empty line, and the body.
+// An answer: the request's id, the other fields (names and values in turns), an empty line, and the body.
 export function answer(status, text) {
-  const headers = {};
-  let at = 0;
-  while (text[at] !== "\n") {
-    const middle = text.indexOf("\n", at);
-    const end = text.indexOf("\n", middle + 1);
-    const name = text.slice(at, middle);
-    const value = text.slice(middle + 1, end);
-    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
-    at = end + 1;
-  }
+  const fields = text.indexOf("\n") + 1;
+  const end = text.indexOf("\n\n", fields - 1);
+  const headers = headersOf(text.slice(fields, end));
+  headers.set("x-request-id", text.slice(0, fields - 1));
   // The platform takes no body with 204, not even an empty one.
-  return new Response(text.slice(at + 1) || null, { status, headers });
+  return new Response(text.slice(end + 2) || null, { status, headers });
+}
+
+// The fields of answers, but for the id. A Response copies what it is given, so that one object does for all answers
+// that have the same: there are few, and to make one costs more than to judge a key.
+const known = new Map();
+const KNOWN_MAX = 64;
+
+function headersOf(text) {
+  let headers = known.get(text);
+  if (!headers) {
+    headers = new Headers();
+    const lines = text ? text.split("\n") : [];
+    for (let at = 0; at < lines.length; at += 2) headers.append(lines[at], lines[at + 1]);
+    if (known.size >= KNOWN_MAX) known.clear();
+    known.set(text, headers);
+  }
+  return headers;
 }

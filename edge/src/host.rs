@@ -5,6 +5,9 @@
 use filter::Reply;
 use wasm_bindgen::prelude::*;
 
+/// The one field that every answer has for itself.
+const REQUEST_ID: &str = "x-request-id";
+
 #[wasm_bindgen(module = "/src/host.js")]
 extern "C" {
     #[wasm_bindgen(js_name = head)]
@@ -38,10 +41,14 @@ impl Head {
 
 /// A refusal, byte for byte as every host gives it.
 pub(crate) fn response(reply: &Reply) -> Result<web_sys::Response, JsValue> {
+    let (ids, others): (Vec<_>, Vec<_>) =
+        reply.headers.iter().partition(|(name, _)| name == REQUEST_ID);
+    let [(_, id)] = ids.as_slice() else { return Err("a refusal has one id".into()) };
     let mut text = String::with_capacity(512);
-    for (name, value) in &reply.headers {
-        if value.contains('\n') {
-            return Err("a field of a refusal holds the end of a line".into());
+    text.extend([id, "\n"]);
+    for (name, value) in others {
+        if value.is_empty() || value.contains('\n') {
+            return Err("a field of a refusal is not one line".into());
         }
         text.extend([name.as_str(), "\n", value, "\n"]);
     }

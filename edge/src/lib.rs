@@ -45,6 +45,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use worker::{Context, Env, worker_sys};
 
+/// A request allocates many small things, and this takes the same few steps for each.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 thread_local! {
     static IDS: RefCell<PermitIds> = RefCell::default();
 }
