@@ -11,8 +11,9 @@ use filter::{Headers, Reply};
 
 /// The longest body that is waited for: no more than a host reads at once.
 const LENGTH_MAX: usize = 16 * 1024;
-/// The most refusals that wait in one VM; what comes when they do is answered at once.
-const MAX: usize = 1024;
+/// The most refusals that wait in one VM; what comes when they do is answered at once. Envoy sends the answers of one
+/// tick inside each other, so that more of them would be a deep stack. Bodies that are on their way need few places.
+const MAX: usize = 64;
 
 /// The refusals of one VM that wait.
 #[derive(Default)]
