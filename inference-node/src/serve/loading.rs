@@ -19,8 +19,8 @@ use crate::models::weights::{self, ModelCard};
 
 /// The model that reads text where none is named.
 const TEXT_MODEL: &str = "ppocr";
-/// Images that run together on a GPU where no number is set: on an H200, 8 of U^2-Net go through in the time of one
-/// (docs/operations.md). A CPU gains nothing: one image keeps its cores busy.
+/// Images that run together on a GPU where no number is set: on an H100, 8 of U^2-Net take three times as long as
+/// one (docs/operations.md). A CPU gains nothing: one image keeps its cores busy.
 const BATCH_ON_A_GPU: usize = 8;
 /// The side of the image of a first run.
 const BLANK: u32 = 32;
